@@ -1,0 +1,1 @@
+"""What every other package stands on: errors, words, units, the look, the Fit and its optimiser."""

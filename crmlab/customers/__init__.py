@@ -1,0 +1,1 @@
+"""From transactions to customers: summary, RFM, cohorts, concentration."""
