@@ -96,9 +96,8 @@ class Fit:
             "",
             f"{'':10s}{'estimate':>12s}{'se':>12s}{percent[0]:>12s}{percent[1]:>12s}",
         ]
-        for row in self.tidy(level).itertuples(index=False):
-            cells = "".join(f"{v:12.5g}" for v in (row.estimate, row.se, row.low, row.high))
-            lines.append(f"{row.parameter:10s}{cells}")
+        for name, *values in self.tidy(level).itertuples(index=False, name=None):
+            lines.append(f"{name:10s}" + "".join(f"{value:12.5g}" for value in values))
         if self.flat:
             lines += ["", _flat_message(self.flat)]
         lines += [line for note in self.notes for line in ("", note)]
@@ -145,7 +144,7 @@ def _flat_message(names: Sequence[str]) -> str:
     listed = ", ".join(names)
     return (
         f"The likelihood is almost flat in {listed}: very different values explain the data equally well. "
-        f"Do not read {'it' if len(names) == 1 else 'them'} singly; predictions for customers like these can still be used."
+        f"Do not read {'it' if len(names) == 1 else 'them'} singly; predictions for such customers can still be used."
     )
 
 

@@ -78,7 +78,7 @@ def _newton(objective: Objective, start: Array, names: Sequence[str], n: float) 
     converged = bool(np.isfinite(value) and np.max(np.abs(slope)) < 1e-6)
     cov_eta, flat = _covariance(curve * n, eta, names)
     theta = np.exp(eta)
-    cov = theta[:, None] * cov_eta * theta[None, :]
+    cov = cov_eta * np.outer(theta, theta)  # symmetric to the last bit
     return Optimum(theta, -value * n, cov, converged, flat, int(result.nit), str(result.message))
 
 

@@ -45,7 +45,7 @@ class BGNBD:
         Standard errors come from the analytic Hessian. Faulty tables raise DataError; data in which nobody
         came back raise FitError; parameters that the data leave open are named in a FlatLikelihoodWarning.
         """
-        unit = unit_of(customers, unit)
+        noted = unit_of(customers, unit)
         seen = histories(customers, *HISTORY)
         x, tx, T = seen.columns
         if not (x > 0).any():
@@ -62,7 +62,7 @@ class BGNBD:
             for r, a, b in ((0.5, 1.0, 3.0), (1.0, 0.3, 10.0), (5.0, 1.0, 1.0), (0.1, 0.1, 0.1))
         ]
         best = maximize(objective, starts, NAMES, seen.n)
-        return BGNBDFit(**from_optimum(best, NAMES, model="BG/NBD", n=seen.n, unit=unit))
+        return BGNBDFit(**from_optimum(best, NAMES, model="BG/NBD", n=seen.n, unit=noted))
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +83,7 @@ class BGNBDFit(Fit):
         """
         check_unit(customers, self.unit)
         seen = histories(customers, *HISTORY)
-        odds, slope = bgnbd_math.log_odds_alive(self.theta, *seen.columns)
+        _, slope = bgnbd_math.log_odds_alive(self.theta, *seen.columns)
         chance = bgnbd_math.p_alive(self.theta, *seen.columns)
         variance = self.variance(slope * (chance * (1 - chance))[:, None])
         return _spread(chance, variance, seen.inverse, customers.index, "p_alive", interval, "logit")
@@ -112,8 +112,9 @@ class BGNBDFit(Fit):
         theta = self.theta
         x, tx, T = seen.columns
         pairs = group((x, T))  # given that a customer is alive, t_x no longer matters
+        counts, lengths = pairs.columns
         alive, slope = _each_count(
-            theta, *pairs.columns, lambda x, T: bgnbd_math.discounted_if_alive(theta, x, T, length, rate)
+            theta, counts, lengths, lambda x, T: bgnbd_math.discounted_if_alive(theta, x, T, length, rate)
         )
         alive, slope = alive[pairs.inverse], slope[pairs.inverse]
         chance = bgnbd_math.p_alive(theta, x, tx, T)
@@ -156,7 +157,7 @@ class BGNBDFit(Fit):
         """
         length = periods(horizon, str(self.unit))
         check_positive("horizon", length)
-        customers = simulate_customers(n, **self.params.to_dict(), T=length, rng=rng)
+        customers = simulate_customers(n, **dict(zip(NAMES, self.theta, strict=True)), T=length, rng=rng)
         customers.attrs["unit"] = self.unit
         return customers
 

@@ -131,7 +131,9 @@ def alive_history(fit: BGNBDFit, dates: Any, *, end: str | dt.date) -> pd.DataFr
     frequency so far, p_alive (as it would have been said on that day, after that day's purchase).
     """
     bought = pd.DatetimeIndex(pd.to_datetime(pd.Series(dates))).normalize().unique().sort_values()
-    last = pd.Timestamp(as_day(end, "end"))
+    day = as_day(end, "end")
+    assert day is not None
+    last = pd.Timestamp(day)
     bought = bought[bought <= last]
     if not len(bought):
         raise DataError(Fault("date", f"has no purchase until end={last.date()}", "Choose a later end."), "dates")

@@ -12,7 +12,7 @@ from scipy.special import digamma, gammaln, polygamma
 from crmlab.base.errors import AssumptionWarning, FitError
 from crmlab.base.fit import Fit, from_optimum, with_interval, z_value
 from crmlab.base.mle import maximize
-from crmlab.clv.inputs import group
+from crmlab.clv.inputs import by_count, group
 from crmlab.data.schemas import check_summary
 
 NAMES = ("p", "q", "v")
@@ -20,13 +20,10 @@ SPENDING = ("frequency", "monetary_value")
 CORRELATION_LIMIT = 0.3
 
 
-def loglik(
-    theta: np.ndarray, x: np.ndarray, z: np.ndarray, weight: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray]:
+def loglik(theta: np.ndarray, x: np.ndarray, z: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """Log-likelihood (note 025, equation 1a) of mean spends z over x orders, with gradient and Hessian."""
     p, q, v = theta
-    xs, where = np.unique(x, return_inverse=True)
-    n = np.bincount(where, weight)
+    n, xs = by_count(x, weight)
     shape, total = p * x + q, x * z + v
     log_total, inverse = np.log(total), 1 / total
     log_xz = np.log(x) + np.log(z)
@@ -130,9 +127,7 @@ class GammaGammaFit(Fit):
         """(p, q, v) as an array."""
         return self.params.to_numpy(dtype=float)
 
-    def expected_spend(
-        self, customers: pd.DataFrame, *, interval: float | None = None
-    ) -> pd.Series | pd.DataFrame:
+    def expected_spend(self, customers: pd.DataFrame, *, interval: float | None = None) -> pd.Series | pd.DataFrame:
         """What does each customer spend per order on average, in the data's currency? (equation 5)
 
         The customer's own mean drawn towards everybody's, the more so the fewer the orders. A Series by the

@@ -41,6 +41,13 @@ def group(columns: Sequence[np.ndarray], weight: np.ndarray | None = None) -> Gr
     return Groups(tuple(c[first] for c in columns), np.bincount(inverse, weight), inverse)
 
 
+def by_count(x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many customers have each count of purchases that occurs? (weights, counts)"""
+    n = np.bincount(x.astype(np.int64), weight)
+    occurs = np.flatnonzero(n)
+    return n[occurs], occurs.astype(float)
+
+
 def histories(customers: pd.DataFrame, *names: str) -> Groups:
     """The distinct histories in a customer summary, by the columns named; `n_customers` weighs where it is there."""
     weighted = "n_customers" in customers
@@ -54,7 +61,11 @@ def unit_of(customers: pd.DataFrame, unit: str | None) -> str:
     noted = customers.attrs.get("unit")
     if unit is None and noted is None:
         raise DataError(
-            Fault("T", "the unit of time is not known", "Say it: fit(customers, unit='W') for weeks ('D', 'W', 'M').")
+            Fault(
+                "T",
+                "the unit of time is not known",
+                "Say it: fit(customers, unit='W') for weeks ('D', 'W', 'M').",
+            )
         )
     if unit is not None and noted is not None and unit != noted:
         raise OptionError(f"unit={unit!r}, but these customers were summarized with unit={noted!r}.")
@@ -67,4 +78,6 @@ def check_unit(customers: Any, unit: str | None) -> None:
     """Raise if a summary notes another unit than the fit's: its numbers would be wrong by that factor."""
     noted = customers.attrs.get("unit")
     if noted is not None and noted != unit:
-        raise OptionError(f"The fit is in unit {unit!r}, these customers in {noted!r}: summarize them with unit={unit!r}.")
+        raise OptionError(
+            f"The fit is in unit {unit!r}, these customers in {noted!r}: summarize them with unit={unit!r}."
+        )

@@ -64,9 +64,7 @@ def plot_tracking(
     return ax
 
 
-def plot_p_alive(
-    fit: BGNBDFit, *, T: float, top: int = 20, ax: Axes | None = None, language: Language = "en"
-) -> Axes:
+def plot_p_alive(fit: BGNBDFit, *, T: float, top: int = 20, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Who is still a customer? P(alive) by number of repeat purchases and time of the last one, seen for T."""
     return _matrix(fit, T, top, None, ax, language)
 
@@ -101,7 +99,7 @@ def _matrix(
         vmin=0, vmax=1 if horizon is None else None, x=np.linspace(0, T, 41), y=np.arange(top + 1) + 0.5,
     )  # fmt: skip
     image.set_edgecolor("face")
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="y", integer=True)
     return ax
 
 

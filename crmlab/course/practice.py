@@ -1,0 +1,125 @@
+"""Practice in a notebook: a question, an answer checked at once, hints in steps, the solution."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from crmlab.base.errors import check_option
+from crmlab.base.words import Language, word
+from crmlab.course.exercise import Variant, load_exercise
+from crmlab.course.judging import Verdict
+
+
+@dataclass(frozen=True, repr=False)
+class Note:
+    """A text that a notebook shows as Markdown."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, repr=False)
+class Feedback(Note):
+    """What a check says, and the `verdict` behind it (none where nothing could be judged)."""
+
+    verdict: Verdict | None = None
+
+
+class Practice:
+    """One exercise with its numbers drawn, made by `practice`. A method gives the same result each time."""
+
+    def __init__(self, variant: Variant, language: Language) -> None:
+        self._variant, self._language = variant, language
+        self._text = variant.text(language)
+
+    def __repr__(self) -> str:
+        level = self._word("level", level=self._variant.exercise.level)
+        names = ", ".join(f"{name}=..." for name in self._variant.exercise.answers)
+        how = self._word("answer_with", call=f".check({names if len(self._variant.key) > 1 else '...'})")
+        return f"**{self._text.title}** ({level})\n\n{self._text.prompt}\n\n*{how}*"
+
+    _repr_markdown_ = __repr__
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The drawn numbers and tables by name; copies, so change them as you like."""
+        return copy.deepcopy(self._variant.drawn)
+
+    def check(self, value: Any = ..., **named: Any) -> Feedback:
+        """Is the answer right, and if not, which common mistake does it look like? Never raises."""
+        answers = self._variant.exercise.answers
+        if value is not ... and len(answers) == 1:
+            named = {next(iter(answers)): value, **named}
+        elif value is not ...:
+            return Feedback(self._word("name_them", names=self._listed(answers)))
+        if unknown := [name for name in named if name not in answers]:
+            return Feedback(
+                self._word("unknown_name", unknown=self._listed(unknown), names=self._listed(answers))
+            )
+        verdict = self._variant.judge(named)
+        return Feedback("\n\n".join(self._lines(verdict)), verdict)
+
+    def hint(self, n: int = 1) -> Note:
+        """The n-th hint; each says more than the one before."""
+        hints = self._text.hints
+        if n not in range(1, len(hints) + 1):
+            return Note(self._word("hints_are", count=len(hints)))
+        return Note(f"{self._word('hint', n=n, count=len(hints))} {hints[n - 1]}")
+
+    def solution(self) -> Note:
+        """How it is solved, with this variant's numbers."""
+        return Note(f"{self._word('solution')} {self._text.solution}")
+
+    def _word(self, key: str, **values: Any) -> str:
+        return word(f"practice.{key}", self._language, **values)
+
+    def _listed(self, names: Any) -> str:
+        return self._word("comma").join(f"`{name}`" for name in names)
+
+    def _lines(self, verdict: Verdict) -> list[str]:
+        states = verdict.states
+        if verdict.right:
+            return [self._word("right")]
+        if set(states.values()) == {"unanswered"}:
+            return [self._word("unanswered")]
+        several = len(states) > 1
+        lines = [f"`{name}`: {self._word(f'is_{state}')}" for name, state in states.items() if several]
+        if not several and "wrong" in states.values():
+            lines.append(self._word("wrong"))
+        for name, (form, values) in verdict.forms.items():
+            shown = {key: self._listed(v) if isinstance(v, tuple) else v for key, v in values.items()}
+            unit = self._variant.exercise.answers[name].unit_in(self._language)
+            text = self._word(form, **shown) + (f" {self._word('in_unit', unit=unit)}" if unit else "")
+            lines.append(f"`{name}`: {text}" if several else text)
+        if verdict.mistake:
+            lines.append(f"{self._word('looks_like')} {self._text.mistakes[verdict.mistake]}")
+        elif "wrong" in states.values():
+            lines.append(self._word("try_hint"))
+        return lines
+
+
+def practice(slug: str, seed: int | np.random.Generator = 0, language: Language = "en") -> Practice:
+    """Which exercise do I solve now? Shows it, checks answers, gives hints and the solution.
+
+    slug: the exercise's name. seed: another seed draws other numbers. language: "en" or "fa".
+    An unknown name raises OptionError with near names.
+
+    >>> task = practice("discount-to-today", seed=1)
+    >>> sorted(task.data)
+    ['amount', 'discount', 'years']
+    >>> task.check(...)
+    No answer yet. Put it in place of `...` and run the cell again.
+    >>> task.check("much")
+    A single number is expected, not text, a list or a table. (Unit: dollars)
+    """
+    check_option("language", language, get_args(Language))
+    return Practice(load_exercise(slug).variant(seed), language)

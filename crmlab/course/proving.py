@@ -1,0 +1,90 @@
+"""Proving an exercise: many draws, each solved, judged, and told apart from its mistakes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any, get_args
+
+import numpy as np
+
+from crmlab.base.errors import Fault
+from crmlab.base.words import Language
+from crmlab.course.exercise import Exercise, Variant
+from crmlab.course.judging import fold
+
+MOST_GUESSABLE = {
+    "choice": 0.4,
+    "choices": 0.4,
+    "text": 0.4,
+    "number": 0.6,
+}  # largest share of draws for one key
+LEAST_TOLD_APART = 0.9
+
+
+def prove(exercise: Exercise, draws: int = 100, seed: int = 0) -> list[Fault]:
+    """Does an exercise hold for any student? Everything that is wrong in `draws` variants; empty if nothing.
+
+    Each variant must solve and fill its texts, its key must score 1, its seed must give it again. Over the
+    draws, each mistake must be recognised as itself in at least 90%, and no key may stand in more than 40%
+    (choices, texts) or 60% (numbers).
+    """
+    faults: dict[tuple[str, str], list[int]] = defaultdict(list)
+    keys: dict[str, Counter[str]] = {name: Counter() for name in exercise.answers}
+    missed: dict[str, list[int]] = {name: [] for name in exercise.mistakes}
+    seeds = [int(s) for s in np.random.default_rng(seed).integers(0, 2**31, size=draws)]
+    for one in seeds:
+        try:
+            variant = exercise.variant(one)
+            _prove_texts(variant)
+            key = _as_given(variant, variant.key)
+            if variant.judge(key).share != 1.0:
+                faults["the official answer does not score 1", "Compare solve with `answers`."].append(one)
+            for name, wrong in variant.mistakes.items():
+                if variant.judge(key | _as_given(variant, wrong)).mistake != name:
+                    missed[name].append(one)
+        except Exception as error:
+            faults[f"it fails with {error!r}", "Every draw must be solved, judged and told."].append(one)
+            continue
+        for name, value in variant.key.items():
+            keys[name][_as_text(value)] += 1
+    if len(seeds) and not faults and exercise.variant(seeds[0]).text() != exercise.variant(seeds[0]).text():
+        faults["a seed does not give the same variant again", "Draw from `rng` alone."].append(seeds[0])
+    found = [
+        Fault("", f"{what} in {len(some)} of {draws} draws", remedy, example=f"seed {some[0]}")
+        for (what, remedy), some in faults.items()
+    ]
+    for name, lost in missed.items():
+        if draws - len(lost) < LEAST_TOLD_APART * draws:
+            what = f"mistake '{name}' is not told apart in {len(lost)} of {draws} draws"
+            found.append(
+                Fault("", what, "Draw so that it differs from key and mistakes.", example=f"seed {lost[0]}")
+            )
+    for name, counts in keys.items():
+        limit = MOST_GUESSABLE.get(exercise.answers[name].kind, 1.0)
+        value, most = max(counts.items(), key=lambda item: item[1], default=("", 0))
+        if most > limit * draws:
+            what = f"answer '{name}' is {value} in {most} of {draws} draws"
+            found.append(Fault("", what, f"Spread the draws: at most {limit:.0%} may share a key."))
+    return found
+
+
+def _prove_texts(variant: Variant) -> None:
+    for language in get_args(Language):
+        variant.text(language)
+
+
+def _as_given(variant: Variant, values: dict[str, Any]) -> dict[str, Any]:
+    """The values as a student would give them: of several accepted wordings, the first."""
+    kinds = {name: answer.kind for name, answer in variant.exercise.answers.items()}
+    several = {name for name, value in values.items() if kinds[name] == "text" and not isinstance(value, str)}
+    return {name: value[0] if name in several else value for name, value in values.items()}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return fold(value)
+    return (
+        ", ".join(sorted(map(fold, value)))
+        if isinstance(value, set | frozenset | list | tuple)
+        else str(value)
+    )

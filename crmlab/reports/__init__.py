@@ -1,0 +1,1 @@
+"""Published analyses made again, and a researcher's own data in tables."""
