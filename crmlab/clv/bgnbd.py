@@ -14,7 +14,7 @@ from crmlab.base.fit import Fit, Scale, from_optimum, with_interval
 from crmlab.base.mle import maximize
 from crmlab.base.period import Unit, periods
 from crmlab.clv import bgnbd_math
-from crmlab.clv.inputs import Groups, check_unit, group, histories, unit_of
+from crmlab.clv.inputs import Groups, as_frame, check_unit, group, histories, unit_of
 from crmlab.data.simulate import simulate_customers
 
 NAMES = ("r", "alpha", "a", "b")
@@ -41,10 +41,12 @@ class BGNBD:
         """Estimate r, alpha, a, b by maximum likelihood.
 
         `customers` has a row a customer with frequency, recency and T as `crm.summarize` makes them, or a
-        row a distinct history with `n_customers`. `unit` is needed only where the table does not note it.
+        row a distinct history with `n_customers` (a lazy Ibis table is fetched). `unit` is
+        needed only where the table does not note it.
         Standard errors come from the analytic Hessian. Faulty tables raise DataError; data in which nobody
         came back raise FitError; parameters that the data leave open are named in a FlatLikelihoodWarning.
         """
+        customers = as_frame(customers)
         noted = unit_of(customers, unit)
         seen = histories(customers, *HISTORY)
         x, tx, T = seen.columns

@@ -12,7 +12,7 @@ from scipy.special import digamma, gammaln, polygamma
 from crmlab.base.errors import AssumptionWarning, FitError
 from crmlab.base.fit import Fit, from_optimum, with_interval, z_value
 from crmlab.base.mle import maximize
-from crmlab.clv.inputs import by_count, group
+from crmlab.clv.inputs import as_frame, by_count, group
 from crmlab.data.schemas import check_summary
 
 NAMES = ("p", "q", "v")
@@ -71,6 +71,7 @@ class GammaGamma:
         Faulty tables raise DataError. Says so (AssumptionWarning) where q <= 1, so that the mean spend of
         all customers is infinite, and where spend goes with frequency (|correlation| above 0.3).
         """
+        customers = as_frame(customers)
         weighted = "n_customers" in customers
         check_summary(customers, needs=(*SPENDING, "n_customers") if weighted else SPENDING)
         repeat = customers.loc[customers["frequency"] > 0]
@@ -141,7 +142,7 @@ class GammaGammaFit(Fit):
 
     def spend(self, customers: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Expected spend per order of each row, and its variance through the parameters."""
-        check_summary(customers, needs=SPENDING)
+        check_summary(customers, needs=SPENDING, free_orders=True)
         value, gradient = self.spend_gradient(*(customers[name].to_numpy(dtype=float) for name in SPENDING))
         return value, self.variance(gradient)
 

@@ -48,6 +48,18 @@ def by_count(x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return n[occurs], occurs.astype(float)
 
 
+def as_frame(customers: Any) -> pd.DataFrame:
+    """A customer summary as a DataFrame; a lazy Ibis table is fetched (group it first where it is large)."""
+    if isinstance(customers, pd.DataFrame):
+        return customers
+    if hasattr(customers, "to_pyarrow"):
+        return pd.DataFrame(customers.to_pyarrow().to_pandas())
+    kind = type(customers).__name__
+    raise DataError(
+        Fault("", f"it is a {kind}, no DataFrame", "Make one with crm.summarize(log)."), "the customer summary"
+    )
+
+
 def histories(customers: pd.DataFrame, *names: str) -> Groups:
     """The distinct histories in a customer summary, by the columns named; `n_customers` weighs where it is there."""
     weighted = "n_customers" in customers
@@ -76,7 +88,7 @@ def unit_of(customers: pd.DataFrame, unit: str | None) -> str:
 
 def check_unit(customers: Any, unit: str | None) -> None:
     """Raise if a summary notes another unit than the fit's: its numbers would be wrong by that factor."""
-    noted = customers.attrs.get("unit")
+    noted = getattr(customers, "attrs", {}).get("unit")
     if noted is not None and noted != unit:
         raise OptionError(
             f"The fit is in unit {unit!r}, these customers in {noted!r}: summarize them with unit={unit!r}."

@@ -96,5 +96,9 @@ def simulate_log(
     level = rng.gamma(q, 1 / v, n)
     amount = np.maximum(np.round(rng.gamma(p, 1.0, len(customer)) / level[customer], 2), 0.01)
     order = np.lexsort((customer, day))
-    log = {"customer_id": customer + first_id, "date": (day0 + day).astype("datetime64[ns]"), "amount": amount}
+    log = {
+        "customer_id": customer + first_id,
+        "date": (day0 + day).astype("datetime64[ns]"),
+        "amount": amount,
+    }
     return pd.DataFrame({name: column[order] for name, column in log.items()})

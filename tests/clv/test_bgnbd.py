@@ -234,3 +234,17 @@ def test_refusals(fit, cdnow):
         fit.pmf(1.5, 39)
     with pytest.raises(OptionError, match="level"):
         fit.conf_int(95)
+
+
+def test_a_lazy_table_is_fetched(fit):
+    import ibis
+    import pyarrow as pa
+
+    log = ibis.memtable(pa.Table.from_pandas(crm.load_cdnow(sample=True)))
+    lazy = crm.summarize(log, unit="W", end="1997-09-30", grouped=True)
+    assert not isinstance(lazy, pd.DataFrame)
+    assert crm.BGNBD().fit(lazy, unit="W").loglik == pytest.approx(fit.loglik, rel=1e-12)
+    with pytest.raises(DataError, match="list"):
+        crm.BGNBD().fit([1, 2, 3])
+    with pytest.raises(DataError, match="list"):
+        fit.p_alive([1, 2, 3])

@@ -112,6 +112,14 @@ def test_correlation_is_reported(spend):
         crm.GammaGamma().fit(seen)
 
 
+def test_free_orders_can_be_expected_but_not_fitted(spend):
+    free = pd.DataFrame({"frequency": [0, 1, 2], "monetary_value": [0.0, 0.0, 9.0]})
+    with pytest.raises(DataError, match=r"in 1 row .*monetary_value > 0"):
+        crm.GammaGamma().fit(free)
+    p, q, v = spend.theta
+    assert spend.expected_spend(free).iloc[1] == pytest.approx(p * v / (p + q - 1))
+
+
 def test_refusals(spend):
     with pytest.raises(DataError, match="monetary_value"):
         crm.GammaGamma().fit(pd.DataFrame({"frequency": [1, 2, 3]}))
