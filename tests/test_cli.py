@@ -27,9 +27,7 @@ def test_lab_copies_and_keeps_what_is_there(tmp_path):
     assert first.returncode == 0 and f"{len(files)} lessons copied to mine" in first.stdout
     assert {path.name for path in (tmp_path / "mine").iterdir()} == files
     again = crmlab("lab", "mine", "--no-open", cwd=tmp_path)
-    assert "0 lessons copied" in again.stdout and all(
-        name in again.stdout.replace("\n", " ") for name in files
-    )
+    assert "0 lessons copied" in again.stdout and all(name in again.stdout.replace("\n", " ") for name in files)
 
 
 def test_errors_are_a_message_and_exit_2(tmp_path):

@@ -61,16 +61,12 @@ def server(tmp_path):
     root = ["--allow-root"] if os.geteuid() == 0 else []
     options = [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
     options.append("--LabApp.expose_app_in_browser=True")
-    homes = {
-        name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    }
+    homes = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     homes |= {
         "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "s"),
         "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "w"),
     }
-    path = os.pathsep.join(
-        filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")])
-    )
+    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")]))
     log = (tmp_path / "log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", str(folder), "--no-browser", *root, *options],

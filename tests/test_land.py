@@ -61,10 +61,7 @@ def test_conda_environment_has_every_dependency_with_the_same_bounds():
             bounds[CONDA.get(name, name)] = SpecifierSet(bound)
     lowest = PROJECT["requires-python"].removeprefix(">=")
     python = bounds.pop("python")
-    assert (
-        all(f"{lowest}.0" in python and f"{v}.0" in python for v in ("3.12", "3.13"))
-        and "3.10.9" not in python
-    )
+    assert all(f"{lowest}.0" in python and f"{v}.0" in python for v in ("3.12", "3.13")) and "3.10.9" not in python
     assert bounds == {r.name: r.specifier for r in REQUIREMENTS}
 
 
@@ -78,9 +75,7 @@ def test_the_workflow_runs_the_versions_that_are_promised():
 def test_the_version_is_the_same_everywhere():
     cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert cff["version"] == crmlab.__version__
-    assert f"\n## {crmlab.__version__} ({cff['date-released']})" in (ROOT / "CHANGELOG.md").read_text(
-        encoding="utf-8"
-    )
+    assert f"\n## {crmlab.__version__} ({cff['date-released']})" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_import_is_light():
@@ -108,9 +103,7 @@ def test_locales_have_the_same_keys_and_placeholders():
     for path in sorted((ROOT / "crmlab/base/locale").glob("*.toml")):
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
         locales[path.stem] = {
-            f"{table}.{key}": sorted(
-                {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-            )
+            f"{table}.{key}": sorted({name for _, name, _, _ in string.Formatter().parse(text) if name is not None})
             for table, entries in tables.items()
             for key, text in entries.items()
         }

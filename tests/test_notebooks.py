@@ -21,11 +21,7 @@ def read(path):
 
 
 def code_cells(path):
-    return [
-        cell
-        for cell in read(path)["cells"]
-        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
-    ]
+    return [cell for cell in read(path)["cells"] if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
 
 
 def outputs(path):
@@ -52,11 +48,7 @@ def test_ran_once_from_top_to_bottom(path):
 
 @each
 def test_quiet_and_without_errors(path):
-    loud = [
-        output
-        for output in outputs(path)
-        if output["output_type"] == "error" or output.get("name") == "stderr"
-    ]
+    loud = [output for output in outputs(path) if output["output_type"] == "error" or output.get("name") == "stderr"]
     assert not loud
 
 

@@ -56,14 +56,10 @@ class Exercise:
         """What does one student get? The same `rng` state or seed draws the same variant."""
         drawn = self.draw(np.random.default_rng(rng))
         if set(drawn) != set(names := _parameters(self.solve)):
-            raise CrmlabError(
-                f"exercises/{self.slug}: draw gives {sorted(drawn)}, but solve takes {sorted(names)}."
-            )
+            raise CrmlabError(f"exercises/{self.slug}: draw gives {sorted(drawn)}, but solve takes {sorted(names)}.")
         key = self.solve(**copy.deepcopy(drawn))
         if set(key) != set(self.answers):
-            raise CrmlabError(
-                f"exercises/{self.slug}: solve gives {sorted(key)}, not {sorted(self.answers)}."
-            )
+            raise CrmlabError(f"exercises/{self.slug}: solve gives {sorted(key)}, not {sorted(self.answers)}.")
         return Variant(self, drawn, key)
 
 
@@ -121,9 +117,7 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
     try:
         module = _import(folder / "exercise.py")
     except Exception as error:
-        raise DataError(
-            Fault("", f"exercise.py does not run: {error!r}", "Mend it."), f"exercises/{slug}"
-        ) from error
+        raise DataError(Fault("", f"exercise.py does not run: {error!r}", "Mend it."), f"exercises/{slug}") from error
     texts, faults = {}, list(_module_faults(module))
     for language in get_args(Language):
         path = folder / f"{language}.md"
@@ -193,9 +187,7 @@ def _module_faults(module: ModuleType) -> Iterator[Fault]:
         yield from answer_faults(name, spec)
     if callable(solve := getattr(module, "solve", None)):
         if any(p.kind == p.VAR_KEYWORD for p in inspect.signature(solve).parameters.values()):
-            yield Fault(
-                "", "solve takes **drawn", "Name its parameters: they are the placeholders of the texts."
-            )
+            yield Fault("", "solve takes **drawn", "Name its parameters: they are the placeholders of the texts.")
         if both := set(_parameters(solve)) & set(answers):
             yield Fault("", "a drawn name is also an answer's name", "Rename one.", example=sorted(both)[0])
 
@@ -213,9 +205,7 @@ def read_text(source: str) -> tuple[Text, list[tuple[str, str]]]:
         faults.append(("there is no prompt", "Write it below the title."))
     for name, body in sections:
         if name not in ("Hint", "Solution") and not name.startswith("Mistake: "):
-            faults.append(
-                (f"'## {name}' is no section", "Sections are '## Hint', '## Mistake: key', '## Solution'.")
-            )
+            faults.append((f"'## {name}' is no section", "Sections are '## Hint', '## Mistake: key', '## Solution'."))
         elif not body:
             faults.append((f"'## {name}' is empty", "Write it, or take it away."))
     hints = tuple(body for name, body in sections if name == "Hint")
@@ -224,9 +214,7 @@ def read_text(source: str) -> tuple[Text, list[tuple[str, str]]]:
         faults.append(("there is no '## Hint'", "Write at least one."))
     if len(solutions) != 1:
         faults.append((f"there are {len(solutions)} sections '## Solution'", "Write one."))
-    mistakes = {
-        name.removeprefix("Mistake: "): body for name, body in sections if name.startswith("Mistake: ")
-    }
+    mistakes = {name.removeprefix("Mistake: "): body for name, body in sections if name.startswith("Mistake: ")}
     title = head[1].strip() if head else ""
     return Text(title, prompt, hints, mistakes, solutions[0] if solutions else ""), faults
 
@@ -292,9 +280,7 @@ def markdown_table(table: pd.DataFrame | pd.Series, rows: int = ROWS_SHOWN) -> s
     lines += [list(map(_cell, row)) for row in frame.head(rows).itertuples(index=False)]
     if len(frame) > rows:
         lines.append([f"... +{len(frame) - rows:,}", *[""] * (frame.shape[1] - 1)])
-    return "\n".join(
-        f"| {' | '.join(line)} |" if i != 1 else f"|{'|'.join(line)}|" for i, line in enumerate(lines)
-    )
+    return "\n".join(f"| {' | '.join(line)} |" if i != 1 else f"|{'|'.join(line)}|" for i, line in enumerate(lines))
 
 
 def _cell(value: Any) -> str:

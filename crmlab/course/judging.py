@@ -49,23 +49,17 @@ def answer_faults(name: str, spec: Mapping[str, Any]) -> list[Fault]:
     faults = []
     if spec.get("kind") not in get_args(Kind):
         kinds = ", ".join(get_args(Kind))
-        faults.append(
-            Fault("", f"{where} has no known kind", f"Write one of {kinds}.", example=spec.get("kind"))
-        )
+        faults.append(Fault("", f"{where} has no known kind", f"Write one of {kinds}.", example=spec.get("kind")))
     if unknown := set(spec) - set(Answer.__dataclass_fields__):
         known = ", ".join(Answer.__dataclass_fields__)
-        faults.append(
-            Fault("", f"{where} has unknown fields", f"Known are {known}.", example=sorted(unknown)[0])
-        )
+        faults.append(Fault("", f"{where} has unknown fields", f"Known are {known}.", example=sorted(unknown)[0]))
     if spec.get("kind") in ("choice", "choices") and len(spec.get("choices", ())) < 2:
         faults.append(Fault("", f"{where} has fewer than two choices", "Add choices=(...)."))
     for tolerance in ("tolerance", "relative"):
         value = spec.get(tolerance, 0)
         if not (isinstance(value, int | float) and 0 <= value < math.inf):
             faults.append(
-                Fault(
-                    "", f"{where}: {tolerance} is not a number of 0 or more", "Write a number.", example=value
-                )
+                Fault("", f"{where}: {tolerance} is not a number of 0 or more", "Write a number.", example=value)
             )
     return faults
 
@@ -281,9 +275,7 @@ def _same_column(answer: Answer, key: pd.Series, value: pd.Series) -> bool:
         return bool((key.map(_plain).to_numpy() == value.map(_plain).to_numpy()).all())
     exact = not pd.api.types.is_float_dtype(key)
     wide, relative = (0.0, 0.0) if exact else (answer.tolerance, answer.relative)
-    return bool(
-        np.isclose(value.to_numpy(float), key.to_numpy(float), rtol=relative, atol=wide, equal_nan=True).all()
-    )
+    return bool(np.isclose(value.to_numpy(float), key.to_numpy(float), rtol=relative, atol=wide, equal_nan=True).all())
 
 
 _READ: dict[str, Callable[[Answer, Any, Any], Any]] = {

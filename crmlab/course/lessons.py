@@ -88,9 +88,7 @@ def copy_lessons(folder: Path | str, language: Language = "en") -> Copied:
         for source in sources:
             (written if _copy(source, folder / source.name) else kept).append(source.name)
     except OSError as error:
-        raise CrmlabError(
-            f"The lessons cannot be copied to {folder}: {error}. Choose another folder."
-        ) from error
+        raise CrmlabError(f"The lessons cannot be copied to {folder}: {error}. Choose another folder.") from error
     return Copied(folder, tuple(written), tuple(kept))
 
 

@@ -62,9 +62,7 @@ class Practice:
         elif value is not ...:
             return Feedback(self._word("name_them", names=self._listed(answers)))
         if unknown := [name for name in named if name not in answers]:
-            return Feedback(
-                self._word("unknown_name", unknown=self._listed(unknown), names=self._listed(answers))
-            )
+            return Feedback(self._word("unknown_name", unknown=self._listed(unknown), names=self._listed(answers)))
         verdict = self._variant.judge(named)
         return Feedback("\n\n".join(self._lines(verdict)), verdict)
 

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from typing import Any, get_args
 
 import numpy as np
+from scipy.stats import binom
 
 from crmlab.base.errors import Fault
 from crmlab.base.words import Language
@@ -26,7 +27,7 @@ def prove(exercise: Exercise, draws: int = 100, seed: int = 0) -> list[Fault]:
 
     Each variant must solve and fill its texts, its key must score 1, its seed must give it again. Over the
     draws, each mistake must be recognised as itself in at least 90%, and no key may stand in more than 40%
-    (choices, texts) or 60% (numbers).
+    (choices, texts) or 60% (numbers), by a binomial test at 1%.
     """
     faults: dict[tuple[str, str], list[int]] = defaultdict(list)
     keys: dict[str, Counter[str]] = {name: Counter() for name in exercise.answers}
@@ -56,13 +57,11 @@ def prove(exercise: Exercise, draws: int = 100, seed: int = 0) -> list[Fault]:
     for name, lost in missed.items():
         if draws - len(lost) < LEAST_TOLD_APART * draws:
             what = f"mistake '{name}' is not told apart in {len(lost)} of {draws} draws"
-            found.append(
-                Fault("", what, "Draw so that it differs from key and mistakes.", example=f"seed {lost[0]}")
-            )
+            found.append(Fault("", what, "Draw so that it differs from key and mistakes.", example=f"seed {lost[0]}"))
     for name, counts in keys.items():
         limit = MOST_GUESSABLE.get(exercise.answers[name].kind, 1.0)
         value, most = max(counts.items(), key=lambda item: item[1], default=("", 0))
-        if most > limit * draws:
+        if binom.sf(most - 1, draws, limit) < 0.01:  # more than luck explains, were the limit just kept
             what = f"answer '{name}' is {value} in {most} of {draws} draws"
             found.append(Fault("", what, f"Spread the draws: at most {limit:.0%} may share a key."))
     return found
@@ -83,8 +82,4 @@ def _as_given(variant: Variant, values: dict[str, Any]) -> dict[str, Any]:
 def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return fold(value)
-    return (
-        ", ".join(sorted(map(fold, value)))
-        if isinstance(value, set | frozenset | list | tuple)
-        else str(value)
-    )
+    return ", ".join(sorted(map(fold, value))) if isinstance(value, set | frozenset | list | tuple) else str(value)
