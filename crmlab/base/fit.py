@@ -33,7 +33,7 @@ class Summary(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self)}</pre>"
+        return f'<pre style="font-family: monospace">{html.escape(self)}</pre>'
 
 
 @dataclass(frozen=True, repr=False)
