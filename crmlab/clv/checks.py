@@ -106,9 +106,7 @@ def _daily(
     needs = ("customer_id", "date")
     source = open_table(log, columns, only=needs)
     checked = check_transactions(source, needs=needs)
-    if end < checked.first:
-        fault = Fault("date", f"starts on {checked.first}, after end={end}", "Choose a later end.")
-        raise DataError(fault, source.name)
+    checked.until(end)
     days = checked.table.filter(checked.table.date <= ibis.literal(last)).distinct()
     first = days.group_by("customer_id").agg(first=days.date.min())
     cohort = first.filter(first.first <= ibis.literal(end))

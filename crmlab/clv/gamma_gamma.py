@@ -60,7 +60,7 @@ class GammaGamma:
     >>> from crmlab.customers.summary import summarize
     >>> customers = summarize(load_cdnow(sample=True), unit="W", end="1997-09-30")
     >>> GammaGamma().fit(customers).params.round(2).to_dict()
-    {'p': 6.25, 'q': 3.74, 'v': 15.45}
+    {'p': 6.25, 'q': 3.74, 'v': 15.44}
     """
 
     def fit(self, customers: pd.DataFrame) -> GammaGammaFit:

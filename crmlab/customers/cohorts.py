@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, check_option
+from crmlab.base.errors import check_option
 from crmlab.data.schemas import as_day, check_transactions
 from crmlab.data.tables import fetch, open_table
 
@@ -71,10 +71,7 @@ def cohorts(
     last = as_day(end, "end")
     source = open_table(log, columns, only=("customer_id", "date", "amount"))
     checked = check_transactions(source)
-    last = last or checked.last
-    if last < checked.first:
-        fault = Fault("date", f"starts on {checked.first}, after end={last}", "Choose a later end.")
-        raise DataError(fault, source.name)
+    last = checked.until(last)
     rows = checked.table.filter(checked.table.date <= ibis.literal(last))
     days = rows.group_by("customer_id", "date").agg(amount=rows.amount.sum())
     days = days.mutate(active=days.date.truncate(period).cast("date"))

@@ -104,10 +104,7 @@ def rfm(
     last = as_day(end, "end")
     source = open_table(log, columns, only=("customer_id", "date", "amount"))
     checked = check_transactions(source)
-    last = last or checked.last
-    if last < checked.first:
-        fault = Fault("date", f"starts on {checked.first}, after end={last}", "Choose a later end.")
-        raise DataError(fault, source.name)
+    last = checked.until(last)
     literal: Any = ibis.literal(last)
     rows = checked.table.filter(checked.table.date <= literal)
     days = rows.group_by("customer_id", "date").agg(amount=rows.amount.sum())

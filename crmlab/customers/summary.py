@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_option
+from crmlab.base.errors import OptionError, check_option
 from crmlab.base.period import Unit, days_per
 from crmlab.data.schemas import as_day, check_transactions
 from crmlab.data.tables import finish, open_table
@@ -99,10 +99,7 @@ def summarize(
     source = open_table(log, columns, only=needs)
     limit = (holdout or last) if after_end == "error" else None
     checked = check_transactions(source, needs=needs, no_later_than=limit)
-    last = last or checked.last
-    if last < checked.first:
-        fault = Fault("date", f"starts on {checked.first}, after end={last}", "Choose a later end.")
-        raise DataError(fault, source.name)
+    last = checked.until(last)
     customers = _customers(checked.table, last, holdout, length)
     if grouped:
         keys = ["frequency", "recency", "T"] + (["holdout_frequency", "holdout_T"] if holdout else [])

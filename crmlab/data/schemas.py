@@ -39,6 +39,14 @@ class Transactions:
     rows: int
     first: dt.date
     last: dt.date
+    name: str = "the log"
+
+    def until(self, end: dt.date | None) -> dt.date:
+        """The last day that counts: `end`, or else the log's last; DataError if the log starts after it."""
+        day = end or self.last
+        if day < self.first:
+            raise DataError(Fault("date", f"starts on {self.first}, after end={day}", "Choose a later end."), self.name)
+        return day
 
 
 def iso_day(text: ir.StringValue) -> ir.DateValue:
@@ -99,7 +107,7 @@ def check_transactions(
         checked["date"] = _day(table["date"])
     if "amount" in checked:
         checked["amount"] = table["amount"].cast("float64")
-    return Transactions(table.select(**checked), rows, _as_date(found["first"]), _as_date(found["last"]))
+    return Transactions(table.select(**checked), rows, _as_date(found["first"]), _as_date(found["last"]), source.name)
 
 
 # A suspect is (column, what, remedy, condition of the rows, example): its rows are counted later, all in one query.

@@ -1,5 +1,6 @@
 """The CDNOW sample in weeks, as in the papers."""
 
+import numpy as np
 import pytest
 
 import crmlab as crm
@@ -18,3 +19,16 @@ def fit(cdnow):
 @pytest.fixture(scope="session")
 def spend(cdnow):
     return crm.GammaGamma().fit(cdnow)
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """A function: n customers in weeks with known r, alpha, a, b."""
+
+    def draw(n, seed, **theta):
+        rng = np.random.default_rng(seed)
+        seen = crm.simulate_customers(n, **theta, T=rng.uniform(27, 39, n), rng=rng)
+        seen.attrs["unit"] = "W"
+        return seen
+
+    return draw

@@ -14,15 +14,8 @@ HISTORY = ["frequency", "recency", "T"]
 TRUTH = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 2.5}
 
 
-def simulated(n, seed, **theta):
-    rng = np.random.default_rng(seed)
-    seen = crm.simulate_customers(n, **theta, T=rng.uniform(27, 39, n), rng=rng)
-    seen.attrs["unit"] = "W"
-    return seen
-
-
 @pytest.mark.slow
-def test_intervals_cover_the_truth():
+def test_intervals_cover_the_truth(simulated):
     """95% intervals in 400 samples of 2,000 customers: 92 to 98%, for parameters and a prediction."""
     truth = pd.Series(TRUTH)
     year = bgnbd_math.expected_if_alive(truth.to_numpy(), 0.0, np.zeros(1), np.array([52.0]))[0][0]
@@ -47,7 +40,7 @@ HARD = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", HARD)
-def test_no_sample_is_lost(name):
+def test_no_sample_is_lost(simulated, name):
     """200 samples of 200 customers: each converges above the truth's likelihood, or names what is open."""
     theta = np.array(list(HARD[name].values()))
     for seed in range(200):
