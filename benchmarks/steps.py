@@ -51,7 +51,7 @@ def ours(folder: Path) -> dict[str, float]:
     import crmlab as crm
 
     with timed("import"):
-        import ibis  # noqa: F401  (loaded once by whoever uses it)
+        import ibis.backends.duckdb  # noqa: F401  (loaded once by whoever uses it)
         import scipy.optimize  # noqa: F401
 
         from crmlab.clv import value  # noqa: F401

@@ -130,8 +130,8 @@ def _customers(log: ir.Table, last: dt.date, holdout: dt.date | None, length: fl
     if money:
         # The repeat days' money is the sum less the first day's. Whole and broken parts are summed apart, so that
         # a first purchase of a billion does not swallow a later cent; a join on the first day costs a third more.
-        whole, first = days.total.floor(), days.total.argmin(days.date)
-        agg |= {"whole": whole.sum(where=seen), "part": (days.total - whole).sum(where=seen), "opening": first}
+        part, first = days.total % 1, days.total.argmin(days.date)
+        agg |= {"whole": (days.total - part).sum(where=seen), "part": part.sum(where=seen), "opening": first}
     if holdout:
         agg |= {"later": days.count(where=days.date > end)}
         if money:
@@ -147,8 +147,8 @@ def _customers(log: ir.Table, last: dt.date, holdout: dt.date | None, length: fl
         "T": end.delta(c.first, unit="day").cast("float64") / length,
     }
     if money:
-        opening = c.opening.floor()
-        repeats = (c.whole - opening) + (c.part - (c.opening - opening))
+        part = c.opening % 1
+        repeats = (c.whole - (c.opening - part)) + (c.part - part)
         columns["monetary_value"] = ibis.ifelse(c.days > 1, repeats / (c.days - 1), 0.0).cast("float64")
     if holdout:
         columns["holdout_frequency"] = c.later.cast("int64")
