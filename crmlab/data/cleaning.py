@@ -107,8 +107,8 @@ def clean(
     check_option("duplicates", duplicates, ("drop", "keep"))
     first, last = as_day(start, "start"), as_day(end, "end")
     source = open_table(log, columns)
-    faults = missing_columns(REQUIRED, source.columns)
-    if "date" in source.columns:
+    faults = [*source.faults, *missing_columns(REQUIRED, source.columns)]
+    if "date" in source.table.columns:
         faults += _zone_faults(source.table["date"])
     if faults:
         raise DataError(faults, source.name)

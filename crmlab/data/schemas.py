@@ -81,8 +81,8 @@ def check_transactions(
         lie before 1900 or after `no_later_than`; amounts that are text, missing, negative or infinite;
         rows without a customer.
     """
-    faults = missing_columns(needs, source.columns)
-    table, names = source.table, [n for n in needs if n in source.columns]
+    faults = [*source.faults, *missing_columns(needs, source.columns)]
+    table, names = source.table, [n for n in needs if n in source.table.columns]
     facts: dict[str, Any] = {"rows": table.count()}
     for name in names:
         facts |= _FACTS[name](table[name])

@@ -98,7 +98,7 @@ def simulate_log(
     order = np.lexsort((customer, day))
     log = {
         "customer_id": customer + first_id,
-        "date": (day0 + day).astype("datetime64[ns]"),
+        "date": (day0 + day).astype("datetime64[us]"),
         "amount": amount,
     }
     return pd.DataFrame({name: column[order] for name, column in log.items()})

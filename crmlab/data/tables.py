@@ -28,7 +28,8 @@ _CSV_TYPES = ["BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR"]
 class Source:
     """An opened table, whether its results stay lazy, and what messages call it.
 
-    `columns` are all columns that the source has, under our names; `table` may hold fewer.
+    `columns` are all columns that the source has, under our names; `table` may hold fewer. `faults` are of
+    columns that could not be read at all; the checks report them with what else is wrong.
     """
 
     table: ir.Table
@@ -37,6 +38,7 @@ class Source:
     columns: tuple[str, ...]
     files: tuple[str, ...] = ()
     dtypes: Mapping[str, Any] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
 
 
 def open_table(
@@ -62,7 +64,8 @@ def open_table(
     ------
     DataError
         No such file, an unknown extension, a CSV with rows of the wrong length or an open quotation
-        mark, a Parquet file that is not one, a DataFrame's column of mixed types, wrong `columns`.
+        mark, a Parquet file that is not one, wrong `columns`. (A DataFrame's columns of mixed types are noted
+        in `faults`, so that the checks tell of them together with the rest.)
     """
     import ibis.expr.types as ir
 
@@ -152,7 +155,8 @@ def _renamed(existing: Sequence[str], columns: Mapping[str, str] | None, name: s
 
 def _pick(table: ir.Table, names: Mapping[str, str], only: Iterable[str] | None) -> ir.Table:
     wanted = set(names.values()) if only is None else set(only)
-    return table.select(**{ours: table[theirs] for theirs, ours in names.items() if ours in wanted})
+    picked = {ours: table[theirs] for theirs, ours in names.items() if ours in wanted}
+    return table.select(**picked) if picked else table  # none of them is there: the checks say so
 
 
 def _from_frame(frame: pd.DataFrame, columns: Mapping[str, str] | None, only: Iterable[str] | None) -> Source:
@@ -172,12 +176,10 @@ def _from_frame(frame: pd.DataFrame, columns: Mapping[str, str] | None, only: It
             arrays[ours] = _arrow(series)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
             faults.append(_mixed(ours, series))
-    if faults:
-        raise DataError(faults, "the DataFrame")
     con = _connect()
     # where none of the needed columns is there, the checks still count rows
     con.con.register("log", pa.table(arrays or {"nothing": np.zeros(len(frame), dtype=np.int8)}))
-    return Source(con.table("log"), False, "the DataFrame", tuple(names.values()), dtypes=dtypes)
+    return Source(con.table("log"), False, "the DataFrame", tuple(names.values()), dtypes=dtypes, faults=tuple(faults))
 
 
 def _arrow(series: pd.Series) -> pa.Array:
@@ -188,6 +190,8 @@ def _arrow(series: pd.Series) -> pa.Array:
         array = array.combine_chunks()
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_timestamp(array.type) and array.type.tz and array.type.unit == "ns":
+        array = array.cast(pa.timestamp("us", array.type.tz), safe=False)  # Ibis has no name for it in nanoseconds
     return array.cast(pa.string()) if pa.types.is_null(array.type) else array
 
 

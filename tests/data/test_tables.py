@@ -92,6 +92,36 @@ def test_mixed_columns_are_all_named() -> None:
     assert "astype" in first.remedy
 
 
+def test_a_mixed_column_does_not_hide_the_other_faults() -> None:
+    frame = pd.DataFrame({
+        "customer_id": [1.0, None, 2.0], "date": ["2024-01-01", "2024-02-30", "2024-01-03"],
+        "amount": pd.Series([1.0, "12,5", 3.0], dtype=object),
+    })  # fmt: skip
+    with pytest.raises(crm.DataError) as error:
+        crm.summarize(frame)
+    assert [(f.column, f.rows) for f in error.value.faults] == [("amount", 1), ("customer_id", 1), ("date", 1)]
+    with pytest.raises(crm.DataError, match="mixes"):
+        crm.clean(frame)
+
+
+def test_none_of_the_columns(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": [1], "b": [2]})
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    frame.to_parquet(tmp_path / "log.parquet")
+    for log in (frame, tmp_path / "log.csv", tmp_path / "log.parquet"):
+        with pytest.raises(crm.DataError, match="The columns are a, b") as error:
+            crm.summarize(log)
+        assert [f.column for f in error.value.faults] == ["customer_id", "date", "amount"]
+
+
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_time_zones_in_any_resolution(unit: str) -> None:
+    dates = pd.to_datetime(["2024-01-01", "2024-01-02"]).tz_localize("Asia/Tehran").as_unit(unit)
+    frame = pd.DataFrame({"customer_id": [1, 2], "date": dates, "amount": 1.0})
+    with pytest.raises(crm.DataError, match="has a time zone, .* in 2 rows"):
+        crm.summarize(frame)
+
+
 def test_wrong_names_in_columns() -> None:
     frame = pd.DataFrame({"client": [1], "customer_id": [1], "date": "2024-01-01", "amount": 1.0})
     with pytest.raises(crm.DataError, match="Did you mean 'client'") as error:
