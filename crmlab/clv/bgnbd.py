@@ -85,10 +85,8 @@ class BGNBDFit(Fit):
         """
         check_unit(customers, self.unit)
         seen = histories(customers, *HISTORY)
-        _, slope = bgnbd_math.log_odds_alive(self.theta, *seen.columns)
-        chance = bgnbd_math.p_alive(self.theta, *seen.columns)
-        variance = self.variance(slope * (chance * (1 - chance))[:, None])
-        return _spread(chance, variance, seen.inverse, customers.index, "p_alive", interval, "logit")
+        chance, gradient = bgnbd_math.alive(self.theta, *seen.columns)
+        return _spread(chance, self.variance(gradient), seen.inverse, customers.index, "p_alive", interval, "logit")
 
     def expected_purchases(
         self, customers: pd.DataFrame, horizon: float | str, *, interval: float | None = None
@@ -119,9 +117,8 @@ class BGNBDFit(Fit):
             theta, counts, lengths, lambda x, T: bgnbd_math.discounted_if_alive(theta, x, T, length, rate)
         )
         alive, slope = alive[pairs.inverse], slope[pairs.inverse]
-        chance = bgnbd_math.p_alive(theta, x, tx, T)
-        by_odds = bgnbd_math.log_odds_alive(theta, x, tx, T)[1] * (chance * (1 - chance))[:, None]
-        return chance * alive, chance[:, None] * slope + alive[:, None] * by_odds
+        chance, by_chance = bgnbd_math.alive(theta, x, tx, T)
+        return chance * alive, chance[:, None] * slope + alive[:, None] * by_chance
 
     def new_customer(self, length: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
         """Discounted repeat purchases of a new customer in `length` units, and their gradient, as rows."""

@@ -97,9 +97,16 @@ def log_odds_alive(theta: Array, x: Array, tx: Array, T: Array) -> tuple[Array, 
     return odds, np.where(repeat[:, None], gradient, 0.0)
 
 
+def alive(theta: Array, x: Array, tx: Array, T: Array) -> tuple[Array, Array]:
+    """The chance that a customer with this history is still alive at T, and its gradient in theta."""
+    odds, slope = log_odds_alive(theta, x, tx, T)
+    chance = np.asarray(expit(odds))
+    return chance, slope * (chance * (1 - chance))[:, None]
+
+
 def p_alive(theta: Array, x: Array, tx: Array, T: Array) -> Array:
-    """The chance that a customer with this history is still alive at T."""
-    return np.asarray(expit(log_odds_alive(theta, x, tx, T)[0]))
+    """The chance alone."""
+    return alive(theta, x, tx, T)[0]
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ from scipy.special import digamma, gammaln, polygamma
 from crmlab.base.errors import AssumptionWarning, FitError
 from crmlab.base.fit import Fit, from_optimum, with_interval, z_value
 from crmlab.base.mle import maximize
-from crmlab.clv.inputs import as_frame, by_count, group
+from crmlab.clv.inputs import as_frame, by_count, histories
 from crmlab.data.schemas import check_summary
 
 NAMES = ("p", "q", "v")
@@ -71,29 +71,25 @@ class GammaGamma:
         Faulty tables raise DataError. Says so (AssumptionWarning) where q <= 1, so that the mean spend of
         all customers is infinite, and where spend goes with frequency (|correlation| above 0.3).
         """
-        customers = as_frame(customers)
-        weighted = "n_customers" in customers
-        check_summary(customers, needs=(*SPENDING, "n_customers") if weighted else SPENDING)
-        repeat = customers.loc[customers["frequency"] > 0]
-        columns = [repeat[name].to_numpy(dtype=float) for name in SPENDING]
-        weight = repeat["n_customers"].to_numpy(dtype=float) if weighted else np.ones(len(repeat))
-        if len(repeat) < 2 or np.ptp(columns[1]) == 0:
+        seen = histories(as_frame(customers), *SPENDING)
+        repeat = seen.columns[0] > 0
+        (x, z), weight = (column[repeat] for column in seen.columns), seen.weight[repeat]
+        n = int(weight.sum())
+        if n < 2 or np.ptp(z) == 0:
             raise FitError(
-                f"{len(repeat)} repeat buyers with {len(np.unique(columns[1]))} different mean spends: "
+                f"{n} repeat buyers with {len(np.unique(z))} different mean spends: "
                 "Gamma-Gamma needs several customers who bought again and did not all spend the same."
             )
-        seen = group(columns, weight)
-        x, z = seen.columns
 
         def objective(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-            return loglik(theta, x, z, seen.weight)
+            return loglik(theta, x, z, weight)
 
-        mean = float(seen.weight @ z) / seen.n
+        mean = float(weight @ z) / n
         starts = [np.array([p, q, mean * max(q - 1, 0.5) / p]) for p, q in ((5.0, 4.0), (1.0, 1.5), (50.0, 50.0))]
-        best = maximize(objective, starts, NAMES, seen.n)
-        correlation = _correlation(x, z, seen.weight)
-        fields = from_optimum(best, NAMES, model="Gamma-Gamma", n=seen.n, unit=None)
-        reach = z_value(0.95) / np.sqrt(max(seen.n - 3, 1))
+        best = maximize(objective, starts, NAMES, n)
+        correlation = _correlation(x, z, weight)
+        fields = from_optimum(best, NAMES, model="Gamma-Gamma", n=n, unit=None)
+        reach = z_value(0.95) / np.sqrt(max(n - 3, 1))
         low, high = np.tanh(np.arctanh(np.clip(correlation, -1 + 1e-12, 1 - 1e-12)) + np.array([-reach, reach]))
         note = (
             f"correlation of frequency and mean spend: {correlation:.3f} (95% {low:.3f} to {high:.3f}); "

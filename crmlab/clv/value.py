@@ -73,7 +73,7 @@ def lifetime_value(
     terms = _terms(fit, horizon, annual_discount, margin, cost_per_order, acquisition_cost)
     seen = histories(customers, *HISTORY)
     money, money_variance = spend.spend(customers)
-    plain, _ = fit.purchases(seen, terms.length)
+    plain, _ = fit.purchases_gradient(seen, terms.length)
     orders, orders_variance = fit.purchases(seen, terms.length, terms.rate)
     orders, orders_variance = orders[seen.inverse], orders_variance[seen.inverse]
     per_order = margin * money - cost_per_order

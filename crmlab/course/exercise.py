@@ -86,7 +86,7 @@ class Variant:
     def text(self, language: Language = "en") -> Text:
         """The exercise's text with this variant's numbers; tables that the prompt does not name follow it."""
         raw = self.exercise.texts[language]
-        fill = {name: value for name, value in self.drawn.items()}
+        fill = self.drawn
         placed = set(_placeholders(raw.prompt))
         tables = "".join(
             f"\n\n`{name}`:\n\n{markdown_table(value)}"

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from crmlab.base.errors import DataError, Fault, OptionError
+from crmlab.base.fit import z_value
 from crmlab.data.schemas import as_day, check_transactions
 from crmlab.data.tables import finish, missing_columns, open_table
 
@@ -199,7 +200,7 @@ def segment_lift(rfm: pd.DataFrame, holdout: pd.DataFrame, *, level: float = 0.9
     orders = both["holdout_frequency"].to_numpy(dtype=float)
     revenue = orders * both["holdout_monetary_value"].to_numpy(dtype=float)
     bought = (orders > 0).astype(float)
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = z_value(level)
     rows = []
     for key in [*_order(set(both["segment"])), "all"]:
         inside = np.ones(len(both), dtype=bool) if key == "all" else (both["segment"] == key).to_numpy()
