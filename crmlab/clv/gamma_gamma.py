@@ -131,16 +131,15 @@ class GammaGammaFit(Fit):
         table's index; with `interval=0.95` a DataFrame with se, low, high (delta method on the logarithm).
         Raises FitError where the expectation is infinite (p x + q <= 1).
         """
-        value, variance = self.spend(customers)
+        value, gradient = self.spend(customers)
         if interval is not None:
-            return with_interval(value, variance, interval, customers.index, "log")
+            return with_interval(value, self.variance(gradient), interval, customers.index, "log")
         return pd.Series(value, index=customers.index, name="expected_spend")
 
     def spend(self, customers: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Expected spend per order of each row, and its variance through the parameters."""
+        """Expected spend per order of each row of a checked table, and its gradient in (p, q, v)."""
         check_summary(customers, needs=SPENDING, free_orders=True)
-        value, gradient = self.spend_gradient(*(customers[name].to_numpy(dtype=float) for name in SPENDING))
-        return value, self.variance(gradient)
+        return self.spend_gradient(*(customers[name].to_numpy(dtype=float) for name in SPENDING))
 
     def spend_gradient(self, x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """p (v + x z) / (p x + q - 1), and its gradient in (p, q, v)."""

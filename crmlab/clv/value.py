@@ -72,12 +72,12 @@ def lifetime_value(
     check_unit(customers, fit.unit)
     terms = _terms(fit, horizon, annual_discount, margin, cost_per_order, acquisition_cost)
     seen = histories(customers, *HISTORY)
-    money, money_variance = spend.spend(customers)
+    money, by_money = spend.spend(customers)
     plain, _ = fit.purchases_gradient(seen, terms.length)
     orders, orders_variance = fit.purchases(seen, terms.length, terms.rate)
     orders, orders_variance = orders[seen.inverse], orders_variance[seen.inverse]
     per_order = margin * money - cost_per_order
-    variance = (margin * orders) ** 2 * money_variance + per_order**2 * orders_variance
+    variance = (margin * orders) ** 2 * spend.variance(by_money) + per_order**2 * orders_variance
     bounds = with_interval(terms.worth(orders, money), variance, level, customers.index)
     table = pd.DataFrame(
         {"expected_orders": plain[seen.inverse], "discounted_orders": orders, "expected_spend": money},
@@ -103,8 +103,7 @@ def total_value(
     terms = _terms(fit, horizon, annual_discount, margin, cost_per_order, acquisition_cost)
     seen = histories(customers, *HISTORY)
     weight = customers["n_customers"].to_numpy(dtype=float) if "n_customers" in customers else np.ones(len(customers))
-    x, z = (customers[name].to_numpy(dtype=float) for name in ("frequency", "monetary_value"))
-    money, by_money = spend.spend_gradient(x, z)
+    money, by_money = spend.spend(customers)
     orders, by_orders = fit.purchases_gradient(seen, terms.length, terms.rate)
     per_order = np.bincount(seen.inverse, weight * (margin * money - cost_per_order))
     of_orders = per_order @ by_orders

@@ -97,3 +97,12 @@ def test_no_value_without_money(fit, spend):
     grouped = crm.summarize(crm.load_cdnow(sample=True), unit="W", end="1997-09-30", grouped=True)
     with pytest.raises(DataError, match="monetary_value"):
         crm.lifetime_value(fit, spend, grouped)
+    with pytest.raises(DataError, match="monetary_value"):
+        crm.total_value(fit, spend, grouped)
+
+
+def test_missing_money_never_yields_a_number(fit, spend, cdnow):
+    holed = cdnow.assign(monetary_value=cdnow["monetary_value"].where(cdnow["customer_id"] != 4))
+    for valued in (crm.lifetime_value, crm.total_value):
+        with pytest.raises(DataError, match="monetary_value.* in 1 row"):
+            valued(fit, spend, holed)
