@@ -11,10 +11,16 @@ __version__ = "0.1.0"
 _NAMES = {
     "load_cdnow": "crmlab.data.datasets",
     "load_messy_log": "crmlab.data.datasets",
+    "load_mobi": "crmlab.data.datasets",
+    "load_crm_survey": "crmlab.data.datasets",
+    "load_bfi": "crmlab.data.datasets",
+    "load_holzinger_swineford": "crmlab.data.datasets",
+    "load_political_democracy": "crmlab.data.datasets",
     "datasets": "crmlab.data.datasets",
     "clean": "crmlab.data.cleaning",
     "simulate_customers": "crmlab.data.simulate",
     "simulate_log": "crmlab.data.simulate",
+    "simulate_survey": "crmlab.data.simulate_survey",
     "summarize": "crmlab.customers.summary",
     "rfm": "crmlab.customers.rfm",
     "segment_rules": "crmlab.customers.rfm",
@@ -40,10 +46,12 @@ _NAMES = {
     "plot_p_alive": "crmlab.clv.plots",
     "plot_expected_purchases": "crmlab.clv.plots",
     "plot_history": "crmlab.clv.plots",
+    "Instrument": "crmlab.survey.instrument",
+    "write_tables": "crmlab.reports.write",
     "practice": "crmlab.course.practice",
     "DataError": "crmlab.base.errors",
 }
-_PACKAGES = ("base", "data", "customers", "clv", "course")
+_PACKAGES = ("base", "data", "customers", "clv", "survey", "course")
 
 __all__ = ["__version__", *_NAMES]
 

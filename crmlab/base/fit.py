@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from scipy.special import expit, logit, ndtri
 
 from crmlab.base.errors import FlatLikelihoodWarning, OptionError
 from crmlab.base.mle import Optimum
+
+Scale = Literal["linear", "log", "logit"]
 
 
 def z_value(level: float) -> float:
@@ -36,23 +38,24 @@ class Summary(str):
         return f'<pre style="font-family: monospace">{html.escape(self)}</pre>'
 
 
-@dataclass(frozen=True, repr=False)
-class Fit:
-    """An estimated model: parameters, their covariance, and how well the data are described.
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Estimates:
+    """Estimated parameters with their covariance, however they were estimated.
 
-    `params` and `se` are Series by parameter name, `cov` is a DataFrame (all in the data's own units);
-    `loglik` is the log-likelihood of all `n` customers on the data's scale, so that models of the same
-    data compare. `unit` is the time unit ("D", "W", "M"; None where the model has no time). `flat` names
-    parameters that the data leave open.
+    `params` and `se` are Series by parameter name, `cov` is a DataFrame (all in the data's own units). `unit`
+    is the time unit ("D", "W", "M"; None where the model has no time). `flat` names parameters that the data
+    leave open; `notes` is what the reader of a summary should know.
     """
+
+    SCALE: ClassVar[Scale] = "linear"  # on which the parameters' intervals are symmetric
+    COUNTED: ClassVar[str] = "answers"
 
     model: str
     params: pd.Series
     cov: pd.DataFrame
-    loglik: float
     n: int
-    unit: str | None
     converged: bool
+    unit: str | None = None
     flat: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -61,25 +64,15 @@ class Fit:
         """Standard errors: the square roots of the covariance's diagonal."""
         return pd.Series(np.sqrt(np.diag(self.cov)), index=self.params.index, name="se")
 
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion, 2k - 2 log L: smaller is better, on the same data."""
-        return 2 * len(self.params) - 2 * self.loglik
-
-    @property
-    def bic(self) -> float:
-        """Schwarz's criterion, k log n - 2 log L, with n customers."""
-        return math.log(self.n) * len(self.params) - 2 * self.loglik
-
     def conf_int(self, level: float = 0.95) -> pd.DataFrame:
-        """Between which bounds do the parameters lie?
+        """Between which bounds do the parameters lie? Wald intervals on the scale of the model's kind.
 
-        Wald intervals on the logarithms, params * exp(-+ z se / params): every parameter is positive,
-        and intervals on its own scale would cover too seldom and could start below zero.
+        Parameters that must be positive have them on their logarithms, params * exp(-+ z se / params): on their
+        own scale the intervals would cover too seldom and could start below zero.
         """
-        z = z_value(level)
-        spread = np.exp(z * self.se / self.params)
-        return pd.DataFrame({"low": self.params / spread, "high": self.params * spread})
+        variance = self.se.to_numpy() ** 2
+        bounds = with_interval(self.params.to_numpy(), variance, level, self.params.index, self.SCALE)
+        return bounds[["low", "high"]]
 
     def tidy(self, level: float = 0.95) -> pd.DataFrame:
         """One row a parameter: estimate, se, low, high."""
@@ -90,18 +83,22 @@ class Fit:
         """The estimates and the fit as text, to read or to print."""
         unit = "" if self.unit is None else f"   unit: {self.unit}"
         percent = f"{100 * (1 - level) / 2:g}%", f"{100 * (1 + level) / 2:g}%"
+        wide = max(10, *(len(str(name)) + 1 for name in self.params.index))
         lines = [
-            f"{self.model}   customers: {self.n:,}{unit}   converged: {'yes' if self.converged else 'NO'}",
-            f"log-likelihood: {self.loglik:.4f}   AIC: {self.aic:.2f}   BIC: {self.bic:.2f}",
+            f"{self.model}   {self.COUNTED}: {self.n:,}{unit}   converged: {'yes' if self.converged else 'NO'}",
+            *self._header(),
             "",
-            f"{'':10s}{'estimate':>12s}{'se':>12s}{percent[0]:>12s}{percent[1]:>12s}",
+            f"{'':{wide}s}{'estimate':>12s}{'se':>12s}{percent[0]:>12s}{percent[1]:>12s}",
         ]
         for name, *values in self.tidy(level).itertuples(index=False, name=None):
-            lines.append(f"{name:10s}" + "".join(f"{value:12.5g}" for value in values))
+            lines.append(f"{name:{wide}s}" + "".join(f"{value:12.5g}" for value in values))
         if self.flat:
             lines += ["", _flat_message(self.flat)]
         lines += [line for note in self.notes for line in ("", note)]
         return Summary("\n".join(lines))
+
+    def _header(self) -> list[str]:
+        return []
 
     def __repr__(self) -> str:
         return str(self.summary())
@@ -114,7 +111,31 @@ class Fit:
         return np.einsum("...j,jk,...k->...", gradient, self.cov.to_numpy(), gradient)
 
 
-Scale = Literal["linear", "log", "logit"]
+@dataclass(frozen=True, repr=False, kw_only=True)
+class Fit(Estimates):
+    """A model estimated by maximum likelihood.
+
+    `loglik` is the log-likelihood of all `n` customers (or answers) on the data's scale, so that models of the
+    same data compare.
+    """
+
+    SCALE: ClassVar[Scale] = "log"
+    COUNTED: ClassVar[str] = "customers"
+
+    loglik: float
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, 2k - 2 log L: smaller is better, on the same data."""
+        return 2 * len(self.params) - 2 * self.loglik
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, k log n - 2 log L, with n customers or answers."""
+        return math.log(self.n) * len(self.params) - 2 * self.loglik
+
+    def _header(self) -> list[str]:
+        return [f"log-likelihood: {self.loglik:.4f}   AIC: {self.aic:.2f}   BIC: {self.bic:.2f}"]
 
 
 def with_interval(

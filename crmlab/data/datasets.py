@@ -13,7 +13,7 @@ def datasets() -> pd.DataFrame:
     """Which data sets come with the course? Name, rows, what they are, source and licence of each.
 
     >>> datasets().name.tolist()
-    ['cdnow', 'messy_log']
+    ['bfi', 'cdnow', 'crm_survey', 'holzinger_swineford', 'messy_log', 'mobi', 'political_democracy']
     """
     found = [
         tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(share("datasets").glob("*/dataset.toml"))
@@ -49,3 +49,46 @@ def load_messy_log() -> pd.DataFrame:
     """
     path = share("datasets", "messy_log", "messy_log.csv")
     return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+
+
+def load_mobi() -> pd.DataFrame:
+    """What did 250 customers say of their mobile phone provider? 24 items of the ECSI questionnaire, each 1 to 10.
+
+    Tenenhaus, Esposito Vinzi, Chatelin & Lauro (2005), Computational Statistics & Data Analysis 48(1). GPL-3:
+    datasets/mobi/README.md.
+
+    >>> load_mobi().shape
+    (250, 24)
+    """
+    return pd.read_csv(share("datasets", "mobi", "mobi.csv"))
+
+
+def load_holzinger_swineford() -> pd.DataFrame:
+    """How did 301 pupils of two schools do in nine tests of ability (x1 to x9)? The textbook case of a factor model.
+
+    Holzinger & Swineford (1939), in the extract that lavaan's documentation uses.
+
+    >>> load_holzinger_swineford()["school"].unique().tolist()
+    ['Pasteur', 'Grant-White']
+    """
+    return pd.read_csv(share("datasets", "holzinger_swineford", "holzinger_swineford.csv"))
+
+
+def load_political_democracy() -> pd.DataFrame:
+    """How democratic (y1 to y8) and how industrial (x1 to x3) were 75 countries in 1960 and 1965? Bollen (1989).
+
+    >>> load_political_democracy().shape
+    (75, 11)
+    """
+    return pd.read_csv(share("datasets", "political_democracy", "political_democracy.csv"))
+
+
+def load_bfi() -> pd.DataFrame:
+    """How did 2,800 people answer 25 items on their personality (1 to 6)? With gender, education and age.
+
+    From the R package psych (GPL); an empty cell is a missing answer. Complete in all 25 items: 2,436.
+
+    >>> load_bfi().iloc[:, :25].dropna().shape
+    (2436, 25)
+    """
+    return pd.read_csv(share("datasets", "bfi", "bfi.csv"))
