@@ -92,3 +92,16 @@ def load_bfi() -> pd.DataFrame:
     (2436, 25)
     """
     return pd.read_csv(share("datasets", "bfi", "bfi.csv"))
+
+
+def load_crm_survey() -> pd.DataFrame:
+    """What would managers say of their firm's CRM? A synthetic survey of 500 answers to 25 items, with planted faults.
+
+    As exported: codes 1 to 5 (99 is "no answer"), impossible codes, straight-liners and copies left in. Its instrument
+    is `Instrument.bundled("crm_survey")`, whose `read` cleans and screens it; the truth stands in
+    datasets/crm_survey/README.md.
+
+    >>> load_crm_survey().shape
+    (500, 31)
+    """
+    return pd.read_csv(share("datasets", "crm_survey", "crm_survey.csv"))

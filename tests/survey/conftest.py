@@ -35,7 +35,7 @@ def hs():
 
 @pytest.fixture(scope="session")
 def hs_na():
-    return pd.read_csv(REFERENCE / "hs_na.csv")
+    return pd.read_csv(REFERENCE.parents[1] / "datasets/holzinger_swineford/hs_na.csv")
 
 
 @pytest.fixture(scope="session")
