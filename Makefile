@@ -30,6 +30,7 @@ test: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.questionnaire
 
 notes: $(VENV)/.lab
 	$(BIN)/python -m crmlab.course.lessons > docs/instructors.md
