@@ -108,12 +108,10 @@ def pls() -> list[str]:
 
 def path() -> list[str]:
     """Rows of the table on the whole path, screening to Word document."""
-    from crmlab.survey.study import study
-
     inst = crm.Instrument.bundled("crm_survey")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        done = study(inst, crm.load_crm_survey(), method="both", rng=1, progress=False)
+        done = crm.study(inst, crm.load_crm_survey(), method="both", rng=1, progress=False)
         done.write(Path(folder) / "chapter4.docx")
         took = time.perf_counter() - start
     n, items = len(done.answers), len(inst.item_names)

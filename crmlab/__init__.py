@@ -47,6 +47,7 @@ _NAMES = {
     "plot_expected_purchases": "crmlab.clv.plots",
     "plot_history": "crmlab.clv.plots",
     "Instrument": "crmlab.survey.instrument",
+    "study": "crmlab.reports.study",
     "write_tables": "crmlab.reports.write",
     "practice": "crmlab.course.practice",
     "DataError": "crmlab.base.errors",

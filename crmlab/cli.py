@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -23,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Method = Literal["cfa_sem", "pls", "both"]
+Gaps = Literal["listwise", "fiml"]
 LanguageOption = Annotated[Language, typer.Option(help="Language of the lessons.")]
 
 
@@ -73,25 +75,73 @@ def datasets() -> None:
 
 
 @app.command()
-def reproduce() -> None:
+def reproduce(
+    every: Annotated[bool, typer.Option("--all", help="List each number, not only those that are missed.")] = False,
+) -> None:
     """Compare published numbers with ours, each with its source; exit with 1 if one is missed."""
     from crmlab.reports.reproduce import reproduce as compared
 
     table = compared()
-    for (model, data), group in table.groupby(["model", "data"], sort=False):
+    groups = table.groupby(["model", "data"], sort=False)
+    rows = [
+        (model, data, f"{len(group)}", f"{int(group['ok'].sum())}", "; ".join(group["source"].unique()[:2]))
+        for (model, data), group in groups
+    ]
+    _show(("model", "data", "numbers", "agree", "source"), rows)
+    for (model, data), group in groups:
+        shown = group if every else group[~group["ok"].astype(bool)]
+        if shown.empty:
+            continue
         Console().print(Text(f"{model}, {data}", style="bold"))
-        rows = [
+        lines = [
             (
                 row["quantity"], *(f"{row[name]:.{row['decimals']}f}" for name in ("published", "ours")),
                 "yes" if row["ok"] else "NO", "; ".join(filter(None, (row["source"], row["note"]))),
             )
-            for row in group.to_dict("records")
+            for row in shown.to_dict("records")
         ]  # fmt: skip
-        _show(("quantity", "published", "ours", "ok", "source"), rows)
+        _show(("quantity", "published", "ours", "ok", "source"), lines)
     missed = int((~table["ok"].astype(bool)).sum())
-    Console().print(f"{len(table) - missed} of {len(table)} numbers agree.")
+    Console().print(f"{len(table) - missed:,} of {len(table):,} numbers agree; --all lists each.")
     if missed:
         raise typer.Exit(1)
+
+
+@app.command()
+def survey(
+    instrument: Annotated[Path, typer.Argument(metavar="INSTRUMENT", help="The questionnaire, as a .toml file.")],
+    answers: Annotated[Path, typer.Argument(metavar="ANSWERS", help="The answers: .csv, .xlsx or .sav.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .docx, .xlsx, .tex or .html.")] = Path("chapter4.docx"),
+    language: Annotated[Language, typer.Option(help="Language of the chapter.")] = "en",
+    method: Annotated[Method, typer.Option(help="CFA and SEM, PLS-SEM, or both.")] = "cfa_sem",
+    estimator: Annotated[str, typer.Option(help="Of CFA and SEM: ML, MLM, MLR or WLSMV.")] = "MLR",
+    missing: Annotated[Gaps, typer.Option(help="Who left items empty: left out of CFA and SEM, or not.")] = "listwise",
+    max_flags: Annotated[int | None, typer.Option(help="Leave out who has more flags; by default nobody.")] = None,
+    bootstrap: Annotated[int, typer.Option(help="Bootstrap samples of PLS-SEM.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    chapter: Annotated[int | None, typer.Option(help="Number tables as 4-1, 4-2 in chapter 4.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Turn a questionnaire's answers into the tables, figures and sentences of a thesis's chapter."""
+    import warnings
+
+    from crmlab.reports.study import study
+    from crmlab.reports.write import check_target
+
+    check_target(out, overwrite)  # before the work, not after it
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        found = study(
+            instrument, answers, method=method, estimator=estimator, missing=missing, max_flags=max_flags,
+            bootstrap=bootstrap, rng=seed,
+        )  # fmt: skip
+        written = found.write(out, language, chapter=chapter, overwrite=overwrite)
+    errors = Console(stderr=True)
+    for text in dict.fromkeys(str(one.message) for one in said if issubclass(one.category, UserWarning)):
+        errors.print(Text(f"Note: {text}", style="yellow"))
+    for step, reason in found.failures.items():
+        errors.print(Text(f"Not done: {step}. {reason}", style="red"))
+    Console().print(Text(f"{len(found.tables(language))} tables of {len(found.answers):,} answers are in {written}."))
 
 
 def _show(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -53,9 +53,10 @@ def test_lessons_and_datasets_are_listed(tmp_path):
 
 
 def test_reproduce_exits_0_on_this_package(tmp_path):
-    done = crmlab("reproduce", cwd=tmp_path)
+    done = crmlab("reproduce", "--all", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "numbers agree" in done.stdout and "0.243" in done.stdout  # r of the BG/NBD on CDNOW
+    assert "numbers agree" in done.stdout and "0.24259" in done.stdout  # r of the BG/NBD on CDNOW
+    assert "85.3055" in done.stdout  # the chi-square of the textbook's factor model
 
 
 @pytest.mark.parametrize("ok, code", [([True, True], 0), ([True, False], 1)])
