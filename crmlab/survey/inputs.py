@@ -88,39 +88,45 @@ def item_table(answers: pd.DataFrame, items: Sequence[str], *, missing: Missing 
     if not isinstance(answers, pd.DataFrame):
         kind = type(answers).__name__
         raise DataError(Fault("", f"they are a {kind}, no DataFrame", "Read them with Instrument.read."), "the answers")
-    faults = list(_column_faults(answers, items))
-    if faults:
-        raise DataError(faults, "the answers")
-    table = pd.DataFrame(
-        {item: answers[item].to_numpy(dtype=float, na_value=np.nan) for item in items}, index=answers.index
-    )
-    complete = table.notna().all(axis=1)
+    y = _numbers(answers, items)
+    gap = np.isnan(y)
+    complete = ~gap.any(axis=1)
     if missing == "refuse" and not complete.all():
-        gaps = table.isna().sum()
+        counts = zip(items, gap.sum(axis=0), strict=True)
         raise DataError(
-            [
-                Fault(str(c), "answers are missing", "Fill or drop them first.", int(n))
-                for c, n in gaps[gaps > 0].items()
-            ],
-            "the answers",
+            [Fault(c, "answers are missing", "Fill or drop them first.", int(n)) for c, n in counts if n], "the answers"
         )
-    if missing == "listwise":
-        table = table[complete]
-    if len(table) < MIN_ROWS or table.notna().sum().min() < MIN_ROWS:
+    index = answers.index
+    if missing == "listwise" and not complete.all():
+        y, gap, index = y[complete], gap[complete], index[complete]
+    if (len(y) - gap.sum(axis=0) < MIN_ROWS).any():
         few = f"only {int(complete.sum())} of {len(answers)} rows are complete in {len(items)} items"
         raise DataError(
             Fault("", few, "Collect more, or leave out the item that is most often missing."), "the answers"
         )
-    flat = table.columns[(table.max() - table.min()).to_numpy() == 0]
-    if len(flat):
+    flat = np.nanmax(y, axis=0) == np.nanmin(y, axis=0)
+    if flat.any():
         raise DataError(
             [
-                Fault(str(c), "every answer is the same", "Leave the item out.", example=table[c].dropna().iloc[0])
-                for c in flat
+                Fault(c, "every answer is the same", "Leave the item out.", example=np.nanmax(column))
+                for c, column, constant in zip(items, y.T, flat, strict=True)
+                if constant
             ],
             "the answers",
         )
-    return table
+    return pd.DataFrame(y, index=index, columns=list(items))
+
+
+def _numbers(answers: pd.DataFrame, items: Sequence[str]) -> np.ndarray:
+    """The items' columns as one array of floats; the faults are looked for where there are any."""
+    kinds = [*map(answers.dtypes.to_dict().get, items)] if answers.columns.is_unique else [None]
+    if all(isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in kinds):
+        y = answers[list(items)].to_numpy(dtype=float)
+        if not (np.isinf(y).any() or np.isnan(y).all(axis=0).any()):
+            return y
+    if faults := list(_column_faults(answers, items)):
+        raise DataError(faults, "the answers")
+    return answers[list(items)].to_numpy(dtype=float, na_value=np.nan)
 
 
 def _column_faults(answers: pd.DataFrame, items: Sequence[str]) -> Iterator[Fault]:
@@ -133,14 +139,12 @@ def _column_faults(answers: pd.DataFrame, items: Sequence[str]) -> Iterator[Faul
             yield Fault(item, f"{column.shape[1]} columns have this name", "Rename all but one.")
             continue
         if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
-            bad = column.dropna()
-            example = bad.iloc[0] if len(bad) else None
-            yield Fault(
-                item, "it is not numeric", "Read the file with Instrument.read, or code it as numbers.", example=example
-            )
+            example = next(iter(column.dropna()), None)
+            remedy = "Read the file with Instrument.read, or code it as numbers."
+            yield Fault(item, "it is not numeric", remedy, example=example)
             continue
-        infinite = np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
-        if infinite.any():
-            yield Fault(item, "infinite values", "Replace them by an empty cell.", int(infinite.sum()))
-        elif column.isna().all():
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+        if infinite := int(np.isinf(values).sum()):
+            yield Fault(item, "infinite values", "Replace them by an empty cell.", infinite)
+        elif np.isnan(values).all():
             yield Fault(item, "it holds no answer", "Leave the item out.")
