@@ -61,16 +61,23 @@ class Screening:
         return ((self.flags["n_flags"] <= max_flags) & ~np.array(named, dtype=bool)).rename("keep")
 
     def report(self, language: Language = "en") -> pd.DataFrame:
-        """How many respondents does each check flag? Columns check, rule, flagged, share, rows (the first five)."""
-        rows = []
+        """How many respondents does each check flag? Columns check, rule, flagged, share, who (the first five).
+
+        `who` is by the identifier where the instrument names one, otherwise by the row's label.
+        """
+        rows, first_column = [], self.flags.columns[0]
+        known = self.flags.index if first_column == "missing" else pd.Index(self.flags[first_column])
         for name, rule in self.rules.items():
-            hit = self.flags.index[[name in which.split(", ") for which in self.flags["which"]]]
+            hit = known[[name in which.split(", ") for which in self.flags["which"]]]
             said = word(
                 f"survey_screening.{name}_rule", language, rule=f"{rule:.0%}" if name in SHARES else f"{rule:g}"
             )
-            first = ", ".join(map(str, hit[:5])) + (", ..." if len(hit) > 5 else "")
+            some = [f"{one:g}" if isinstance(one, float) else str(one) for one in hit[:5]]
+            first = ", ".join(some) + (", ..." if len(hit) > 5 else "")
+                ", ..." if len(hit) > 5 else ""
+            )
             rows.append((word(f"survey_screening.{name}", language), said, len(hit), len(hit) / len(self.flags), first))
-        return pd.DataFrame(rows, columns=["check", "rule", "flagged", "share", "rows"])
+        return pd.DataFrame(rows, columns=["check", "rule", "flagged", "share", "who"])
 
     def __repr__(self) -> str:
         return "\n".join([self._head(), self.report().round(3).to_string(index=False), *self.notes])

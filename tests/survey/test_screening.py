@@ -68,7 +68,7 @@ def test_report(seen, language):
     _, screening = seen
     report = screening.report(language)
     assert report["flagged"].tolist() == [len(flagged(screening, check)) for check in screening.rules]
-    assert report["rows"].iloc[1] == "18, 33, 48, 106, 117, ..."
+    assert report["who"].iloc[1] == "19, 34, 49, 107, 118, ..."
     assert report["rule"].str.contains("15%").iloc[0] and not report.astype(str).apply(
         lambda c: c.str.contains("{")
     ).any(axis=None)
