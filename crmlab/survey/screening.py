@@ -74,8 +74,6 @@ class Screening:
             )
             some = [f"{one:g}" if isinstance(one, float) else str(one) for one in hit[:5]]
             first = ", ".join(some) + (", ..." if len(hit) > 5 else "")
-                ", ..." if len(hit) > 5 else ""
-            )
             rows.append((word(f"survey_screening.{name}", language), said, len(hit), len(hit) / len(self.flags), first))
         return pd.DataFrame(rows, columns=["check", "rule", "flagged", "share", "who"])
 
