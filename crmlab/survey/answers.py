@@ -101,9 +101,10 @@ def read_answers(
     if faults:
         raise DataError(faults, name)
     if invalid and on_invalid == "flag":
+        columns = ", ".join(dict.fromkeys(f"'{column}'" for _, column, _ in invalid))
         message = (
-            f"{len(invalid)} codes in {len({c for _, c, _ in invalid})} columns of {name} are no answers (for example "
-            f"{invalid[0][2]} in '{invalid[0][1]}'). They count as missing; screening.invalid lists them."
+            f"{len(invalid)} answer{'s' * (len(invalid) > 1)} in {name} outside the scale (in {columns}; for example "
+            f"{invalid[0][2]}), taken as missing; screening.invalid lists them."
         )
         warnings.warn(message, AssumptionWarning, stacklevel=3)
     return _finish(raw, coded, invalid, [*notes, *more], instrument, rules)
