@@ -84,7 +84,7 @@ def reproduce(
     table = compared()
     groups = table.groupby(["model", "data"], sort=False)
     rows = [
-        (model, data, f"{len(group)}", f"{int(group['ok'].sum())}", "; ".join(group["source"].unique()[:2]))
+        (str(model), str(data), f"{len(group)}", f"{int(group['ok'].sum())}", "; ".join(group["source"].unique()[:2]))
         for (model, data), group in groups
     ]
     _show(("model", "data", "numbers", "agree", "source"), rows)
