@@ -17,7 +17,10 @@ from crmlab.base.words import Language
 
 Format = int | str
 _DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
-_NUMBER = re.compile(r"(?<![A-Za-z_\d.])\d+(?:[.,]\d+)*|(?<![A-Za-z_\d])\.\d+")
+# not the year of a Latin citation: (Hu & Bentler, 1999)
+_NUMBER = re.compile(
+    r"(?!(?<=[A-Za-z.],\s)(?:19|20)\d\d(?!\d))(?:(?<![A-Za-z_\d.])\d+(?:[.,]\d+)*|(?<![A-Za-z_\d])\.\d+)"
+)
 # In Persian text: what begins with a Latin or Greek letter and runs on over numbers and signs (χ²(24) = 85.3, R², H1),
 # but not over the end of a sentence; and a sign with its number (≤ 0.08)
 _INNER = r"[A-Za-zΑ-Ωα-ω0-9۰-۹²³_,/=<>≤≥±−+–~&'’٫٬ \u00a0-]|[.:](?! )"
@@ -165,10 +168,10 @@ def number_text(value: float, form: Format = 3, language: Language = "en") -> st
 
 
 def localized(text: str, language: Language) -> str:
-    """In Persian, numbers in Persian digits; those that belong to a Latin name (Q12, H1) stay as they are.
+    """In Persian, numbers in Persian digits; those of a Latin name (Q12, H1) or citation stay as they are.
 
-    >>> localized("H1: CFI = 0.95 (1,200)", "fa")
-    'H1: CFI = ۰٫۹۵ (۱٬۲۰۰)'
+    >>> localized("H1: CFI = 0.95 (1,200; Hu & Bentler, 1999)", "fa")
+    'H1: CFI = ۰٫۹۵ (۱٬۲۰۰; Hu & Bentler, 1999)'
     """
     if language != "fa":
         return text
