@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,20 +13,11 @@ import pandas as pd
 from crmlab.base.errors import AssumptionWarning, DataError, Fault, FitError, OptionError, check_option
 from crmlab.base.fit import z_value
 from crmlab.survey.inputs import item_table
-from crmlab.survey.pls_bootstrap import (
-    Draws,
-    Progress,
-    bootstrap_counts,
-    generator,
-    jackknife_counts,
-    resample,
-    statistics,
-)  # fmt: skip
+from crmlab.survey.pls_bootstrap import Draws, Progress, resample, statistics
 from crmlab.survey.pls_fit import PLSFit
-from crmlab.survey.pls_math import Scheme, Solution, estimate
+from crmlab.survey.pls_math import Scheme, Solution, estimate, inverse
 from crmlab.survey.pls_model import PLSModel, read_model, standard
-
-SINGULAR = 1e10  # condition numbers beyond leave no digits
+from crmlab.survey.resample import bootstrap_counts, generator
 
 
 def pls(
@@ -66,51 +58,43 @@ def pls(
     check_option("scheme", scheme, get_args(Scheme))
     z_value(level)
     if not isinstance(bootstrap, int | np.integer) or (bootstrap != 0 and bootstrap < 50):
-        raise OptionError(
-            f"bootstrap={bootstrap!r} is not usable; 0 for none, or at least 50 samples (5000 to report)."
-        )
+        raise OptionError(f"bootstrap={bootstrap!r} is not usable; 0 for none, at least 50 samples (5000 to report).")
     source = generator(rng, f"bootstrap={bootstrap}") if bootstrap else None
     plan = read_model(model, modes, scheme, consistent)
     data = item_table(answers, plan.items)
-    solution = _solve(plan, data)
-    notes = list(plan.notes)
-    if lost := len(answers) - len(data):
+    solution, n = _solve(plan, data), len(data)
+    notes, draws = list(plan.notes), None
+    if lost := len(answers) - n:
         notes.append(f"{lost:,} of {len(answers):,} rows were left out, as an item is empty in them.")
-    z = standard(data)
-    at = plan.ways
-    estimates = solution.coef[0][at]
     index = pd.Index([f"{effect}~{cause}" for cause, effect in plan.paths])
-    cov, draws = np.full((len(index), len(index)), np.nan), None
+    cov = np.full((len(index), len(index)), np.nan)
     if source is not None:
-        collect, like = statistics(plan.structure, at), solution.loadings[0]
-        boot, failed = resample(z, plan.structure, like, bootstrap_counts(len(z), source), bootstrap, collect, progress)
-        jack, _ = resample(z, plan.structure, like, jackknife_counts(len(z)), len(z), collect)
+        take = partial(resample, standard(data), plan.structure, solution.loadings[0], partial(statistics, plan))
+        boot, failed = take(bootstrap, lambda a, b: bootstrap_counts(n, b - a, source), progress)
+        jack, _ = take(n, lambda a, b: 1.0 * (np.arange(n) != np.arange(a, b)[:, None]))  # all rows but one, in turn
         cov, draws = np.atleast_2d(np.cov(boot["paths"].T)), Draws(boot, jack, level)
-        notes.append(
-            f"Standard errors from {bootstrap - failed:,} bootstrap samples"
-            + (f"; {failed:,} more failed." if failed else ".")
-        )
+        more = f"; {failed:,} more failed." if failed else "."
+        notes.append(f"Standard errors from {bootstrap - failed:,} bootstrap samples{more}")
     return PLSFit(
         model="PLSc-SEM" if consistent else "PLS-SEM",
-        params=pd.Series(estimates, index=index, name="estimate"),
+        params=pd.Series(solution.coef[0][plan.ways], index=index, name="estimate"),
         cov=pd.DataFrame(cov, index=index, columns=index),
-        n=len(data), converged=True, notes=tuple(notes),
-        data=data, plan=plan, solution=solution, draws=draws,
+        n=n, converged=True, notes=tuple(notes), data=data, plan=plan, solution=solution, draws=draws,
     )  # fmt: skip
 
 
 def _solve(plan: PLSModel, data: pd.DataFrame) -> Solution:
     """The estimates of the answers as they are; says what is wrong where there are none."""
-    structure, z = plan.structure, standard(data)
+    structure = plan.structure
     formative = {name: plan.blocks[name] for name in plan.names if plan.modes[name] == "B"}
     columns = max(int(structure.paths.sum(axis=0).max()), *map(len, formative.values()), 1)
-    if len(z) < columns + 2:
-        what = f"{len(z)} complete rows for a regression on {columns} columns"
+    if len(data) < columns + 2:
+        what = f"{len(data)} complete rows for a regression on {columns} columns"
         raise DataError(Fault("", what, f"Collect at least {columns + 2}, or leave items out."), "the answers")
-    found = estimate(z, np.ones((1, len(z))), structure)
+    found = estimate(standard(data), np.ones((1, len(data))), structure)
     for name, items in formative.items():
-        at = [plan.columns.index(item) for item in items]
-        if np.linalg.cond(np.nan_to_num(found.corr[0][np.ix_(at, at)])) > SINGULAR:
+        block = np.ix_(plan.at(name), plan.at(name))
+        if np.isnan(inverse(found.corr[0][block][None])).any():
             raise FitError(
                 f"The items of '{name}' (mode B) determine each other, so that their weights are not defined: "
                 f"leave one of {', '.join(items)} out, or use mode A."
@@ -128,20 +112,20 @@ def _solve(plan: PLSModel, data: pd.DataFrame) -> Solution:
         if over:
             text = f"PLSc's correction is improper: above 1 is rho_A or a correlation of {_listed(over)}."
             warnings.warn(text, AssumptionWarning, stacklevel=3)
-    for effect in dict.fromkeys(effect for _, effect in plan.paths):
-        cause = np.flatnonzero(structure.paths[:, plan.nodes.index(effect)])
-        block = found.cov[0][np.ix_(cause, cause)]
-        if np.isfinite(block).all() and np.linalg.cond(block) > SINGULAR:
+    for j, effect in enumerate(plan.nodes):
+        cause = np.flatnonzero(structure.paths[:, j])
+        if np.isfinite(found.cov[0][np.ix_(cause, cause)]).all() and np.isnan(found.coef[0][cause, j]).any():
             causes = ", ".join(plan.nodes[i] for i in cause)
             raise FitError(f"The causes of '{effect}' determine each other: leave one of {causes} out.")
     if not found.converged[0]:
-        names = [name for name in plan.names if set(plan.blocks[name]) <= set(plan.items)]
-        alike = np.tril(np.abs(np.corrcoef([data[list(plan.blocks[name])].sum(axis=1) for name in names])), -1)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a sum may be constant
+            corr = np.corrcoef([data[list(plan.blocks[name])].sum(axis=1) for name in plan.lower])
+        alike = np.tril(np.abs(np.nan_to_num(corr)), -1)
         i, j = np.unravel_index(alike.argmax(), alike.shape)
         raise FitError(
-            f"No weights were found in {int(found.rounds[0])} rounds. Either constructs are the same (most alike are "
-            f"'{names[j]}' and '{names[i]}', whose sums correlate by {alike[i, j]:.3f}): leave one out; or a construct "
-            "does not correlate with those that it is linked to: look at the items' correlations."
+            f"No weights were found in {found.rounds[0]} rounds. Either constructs are the same (most alike are "
+            f"'{plan.lower[j]}' and '{plan.lower[i]}', whose sums correlate by {alike[i, j]:.3f}): leave one out; or "
+            "a construct does not correlate with those that it is linked to: look at the items' correlations."
         )
     return found
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from crmlab.survey.pls import pls
 from crmlab.survey.validity import fornell_larcker, htmt
@@ -236,6 +237,48 @@ def test_second_order_is_two_models_one_after_the_other(mobi, ecsi):
     assert fit.weights.loc["IMAG1", "Image"] == pytest.approx(first.weights.loc["IMAG1", "Image"], abs=1e-9)
     assert fit.scores["Whole"].to_numpy() == pytest.approx(second.scores["Whole"].to_numpy(), abs=1e-9)
     assert fit.srmr == pytest.approx(second.srmr, abs=1e-9)
+
+
+def test_moderated_mediation_is_a_regression_on_scores_of_the_main_effects(mobi):
+    text = MOBI + "    Satisfaction ~ Image:Quality\n"
+    fit, scores = pls(text, mobi, bootstrap=0), pls(MOBI, mobi, bootstrap=0).scores
+    causes = ["Image", "Expectation", "Quality", "Value", "Image:Quality"]
+    design = sm.add_constant(scores.assign(**{"Image:Quality": scores["Image"] * scores["Quality"]})[causes])
+    ols = sm.OLS(scores["Satisfaction"], design).fit()
+    ours = fit.params[[f"Satisfaction~{cause}" for cause in causes]]
+    assert ours.to_numpy() == pytest.approx(ols.params[causes].to_numpy(), abs=1e-10)
+    assert fit.r2.loc["Satisfaction", "r2_adj"] == pytest.approx(ols.rsquared_adj, abs=1e-10)
+    inflation = [variance_inflation_factor(design.to_numpy(), i) for i in range(1, 6)]
+    vif = fit.vif[fit.vif["to"] == "Satisfaction"].set_index("from").loc[causes, "vif"]
+    assert vif.to_numpy() == pytest.approx(inflation, abs=1e-10)
+    index = fit.indirect_effects.set_index(["from", "to", "through"])["est"]
+    by_hand = fit.params["Satisfaction~Image:Quality"] * fit.params["Loyalty~Satisfaction"]
+    assert index["Image:Quality", "Loyalty", "Satisfaction"] == pytest.approx(by_hand, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("Satisfaction ~ Image + Quality; Loyalty ~ Satisfaction + Image", "Image"),
+        ("Whole <~ Image + Quality; Satisfaction ~ Whole; Loyalty ~ Satisfaction + Whole", "Whole"),
+        ("Satisfaction ~ Image + Quality + Image:Quality; Loyalty ~ Satisfaction + Image", "Image"),
+    ],
+    ids=["first order", "second order", "moderation"],
+)
+def test_f2_is_that_of_the_model_without_the_path(mobi, text, path):
+    head = "\n".join(
+        line for line in MOBI.splitlines() if line.strip().startswith(("Im", "Q", "S", "L")) and "=" in line
+    )
+    full = pls(f"{head}\n{text}", mobi, bootstrap=0, modes={"Image": "B"})
+    less = pls(f"{head}\n{text.removesuffix(f' + {path}')}", mobi, bootstrap=0, modes={"Image": "B"})
+    r2, without = full.r2.loc["Loyalty", "r2"], less.r2.loc["Loyalty", "r2"]
+    assert full.f2.set_index(["from", "to"]).loc[(path, "Loyalty"), "f2"] == pytest.approx((r2 - without) / (1 - r2))
+
+
+def test_what_is_explained_in_full(mobi):
+    fit = pls("A =~ IMAG1; B =~ twice; B ~ A", mobi.assign(twice=2.5 * mobi["IMAG1"] - 1), bootstrap=100, rng=1)
+    assert fit.f2["f2"].tolist() == [np.inf] and fit.r2.loc["B", "r2"] == pytest.approx(1)
+    assert np.isnan(fit.paths.loc[0, "t"]) and fit.paths.loc[0, "low_bca"] == pytest.approx(1)
 
 
 def test_effects_are_products_and_sums_of_paths(ecsi):

@@ -9,6 +9,7 @@ import statsmodels.api as sm
 from crmlab.base.errors import FitError, OptionError
 from crmlab.survey import pls_bootstrap
 from crmlab.survey.pls import pls
+from crmlab.survey.resample import bca, bootstrap_counts
 
 LINE = "X =~ x; M =~ m; Y =~ y; M ~ X; Y ~ X + M"
 
@@ -62,8 +63,11 @@ def test_bca_is_scipys():
     x = np.random.default_rng(4).exponential(size=40)
     theirs = scipy.stats.bootstrap((x,), np.mean, n_resamples=2000, method="BCa", rng=5)
     boot, jack = theirs.bootstrap_distribution[:, None], (x.sum() - x)[:, None] / 39
-    low, high = pls_bootstrap.bca(np.array([x.mean()]), boot, jack, 0.95)
+    low, high = bca(np.array([x.mean()]), boot, jack, 0.95)
     assert (low[0], high[0]) == pytest.approx(tuple(theirs.confidence_interval), abs=1e-12)
+    lone = np.zeros((1000, 1))
+    lone[0] = 1  # the most skewed jackknife: below the formula's pole the bound is the least draw, not the greatest
+    assert bca(np.array([0.0]), boot, lone, 1 - 1e-9)[0, 0] == boot.min()
 
 
 def test_same_seed_same_numbers_whatever_the_chunks(line, fit, monkeypatch):
@@ -94,13 +98,34 @@ def test_signs_of_samples_follow_the_estimate(mobi):
     assert np.sign(weights.loc["CUSA1", "low"]) == np.sign(weights.loc["CUSA1", "high"])
 
 
-def test_samples_that_fail_are_counted(mobi):
+def test_samples_whose_causes_are_the_same_fail():
+    # two causes that differ in 3 of 30 answers are the same in exp(-3) = 5% of the samples
+    rng = np.random.default_rng(3)
+    x = np.repeat([0.0, 1.0], 15)
+    data = pd.DataFrame({"x": x, "m": np.where(np.arange(30) % 14 == 1, 1 - x, x), "y": x + rng.normal(size=30)})
+    counts = bootstrap_counts(30, 300, np.random.default_rng(7))
+    apart = data["x"] != data["m"]
+    good = int((counts[:, apart].sum(axis=1) > 0).sum())
+    fit = pls("X =~ x; M =~ m; Y =~ y; Y ~ X + M", data, bootstrap=300, rng=7)
+    assert apart.sum() == 3 and 270 < good < 300 and f"from {good} bootstrap" in fit.notes[-1]
+    with pytest.raises(FitError, match=r"found no estimates in \d+ of 200 samples"):
+        pls("X =~ x; M =~ m; Y =~ y; Y ~ X + M", data.iloc[[0, 1, 5, 20, 29]], bootstrap=200, rng=7)
+
+
+def test_samples_that_fail_are_counted(mobi, monkeypatch):
     rare = np.zeros(250)
     rare[:5] = 1  # absent from exp(-5) = 0.7% of the samples
     text = "A =~ IMAG1 + IMAG2; B =~ rare; B ~ A"
     fit = pls(text, mobi.assign(rare=rare), bootstrap=3000, rng=1)
     used = int(fit.notes[-1].split("from ")[1].split(" ")[0].replace(",", ""))
     assert 2960 <= used <= 2995 and f"{3000 - used} more failed" in fit.notes[-1]
+    rare[3:] = 0  # the first samples of some chunks fail
+    monkeypatch.setattr(pls_bootstrap, "_ROOM", 8_000)  # chunks of 9
+    again = pls(text, mobi.assign(rare=rare), bootstrap=400, rng=1)
+    counts = bootstrap_counts(250, 400, np.random.default_rng(1))
+    assert f"from {(counts[:, :3].sum(axis=1) > 0).sum()} bootstrap" in again.notes[-1]
+    assert again.outer("weights")["item"].tolist() == ["IMAG1", "IMAG2", "rare"]
+    monkeypatch.undo()
     rare[1:] = 0  # in none of 37%
     with pytest.raises(FitError, match=r"of 3,000 samples"):
         pls(text, mobi.assign(rare=rare), bootstrap=3000, rng=1)
@@ -112,4 +137,6 @@ def test_numbers_of_samples(line, bootstrap):
         pls(LINE, line, bootstrap=bootstrap, rng=1)
     with pytest.raises(OptionError, match="give rng=1"):
         pls(LINE, line)
+    with pytest.raises(OptionError, match="rng=-1 is not usable"):
+        pls(LINE, line, rng=-1)
     assert pls(LINE, line, bootstrap=0).paths["se"].isna().all()

@@ -67,14 +67,22 @@ def test_prediction_repeats_with_its_seed_and_says_what_it_cannot(mobi, fit):
     pd.testing.assert_frame_equal(fit.predict(rng=3), fit.predict(rng=np.random.default_rng(3)))
     with pytest.raises(OptionError, match=r"predict\(\).*rng=1"):
         fit.predict()
-    with pytest.raises(OptionError, match="folds=1"):
-        fit.predict(1, rng=1)
+    for folds, repeats in ((1, 1), (2.5, 1), (5, 1.5), (251, 1), (5, 0)):
+        with pytest.raises(OptionError, match=f"folds={folds}, repeats={repeats}"):
+            fit.predict(folds, repeats, rng=1)
     with pytest.raises(OptionError, match="technique"):
         fit.predict(rng=1, technique="best")
     with pytest.raises(OptionError, match="PLSc"):
         pls(MODEL, mobi, bootstrap=0, consistent=True).predict(rng=1)
     with pytest.raises(FitError, match=r"5 items and a training set has 5 rows"):
         pls(MODEL, mobi.iloc[40:50], bootstrap=0).predict(2, rng=1)
+
+
+def test_earliest_knows_the_unexplained_constructs_only(mobi, fit):
+    # Value is explained, so that Image's items alone predict, with and without a product of the two
+    product = pls(MODEL + "    Satisfaction ~ Image:Value", mobi, bootstrap=0)
+    one, other = (each.predict(rng=2, technique="earliest")["rmse_lm"] for each in (fit, product))
+    assert other.to_numpy() == pytest.approx(one.to_numpy(), abs=1e-12)
 
 
 def test_prediction_reaches_items_through_parts(mobi):
@@ -118,6 +126,8 @@ def test_an_instrument_brings_modes_and_ends_of_scales(mobi, fit):
 def test_importance_says_what_is_missing(mobi, fit):
     with pytest.raises(OptionError, match=r"low is not known for IMAG1"):
         fit.importance_performance("Satisfaction")
+    with pytest.raises(OptionError, match=r"high is not known for PERV2:"):
+        fit.importance_performance("Satisfaction", 1, dict.fromkeys(mobi, 10) | {"PERV2": np.nan})
     with pytest.raises(OptionError, match="Did you mean 'Value'"):
         fit.importance_performance("Valu", 1, 10)
     with pytest.raises(DataError, match="answers beyond the scale"):
@@ -181,7 +191,27 @@ def test_groups_that_cannot_be_compared():
     data = crowd(40, np.random.default_rng(1))
     with pytest.raises(DataError, match="Did you mean 'g'|'group'.*it is missing"):
         pls_groups(TWO, data, "group", rng=1)
+    with pytest.raises(DataError, match=r"the answers with g = early:\n.*'x2': every answer is the same"):
+        pls_groups(TWO, data.assign(x2=data["x2"].where(data["g"] == "late", 3.0)), "g", rng=1)
+    apart = pd.DataFrame({"x": [1, 1, -1, -1] * 5, "y": [1, -1, 1, -1] * 5, "g": "a"})  # uncorrelated
+    whole = pd.concat([apart, apart.assign(y=apart["x"] + 0.1 * apart["y"], g="b")])
+    with pytest.raises(FitError, match=r"g = a: No weights were found"):
+        pls_groups("X =~ x; Y =~ y; Y ~ X", whole, "g", rng=1)
+    with pytest.raises(OptionError, match="permutations=2.5"):
+        pls_groups(TWO, data, "g", permutations=2.5, rng=1)
     with pytest.raises(DataError, match=r"it has 1 values"):
         pls_groups(TWO, data[data["g"] == "late"], "g", rng=1)
     with pytest.raises(OptionError, match="rng=1"):
         pls_groups(TWO, data, "g")
+
+
+def test_rows_that_groups_leave_out_are_said():
+    data = crowd(60, np.random.default_rng(2)).iloc[:90]  # 60 and 30
+    gaps = pd.concat([data, data.head(5).assign(g=None), data.tail(3).assign(g=" "), data.head(2).assign(x1=np.nan)])
+    found = pls_groups(TWO, gaps, "g", permutations=99, rng=4)
+    assert "8 of 100 rows were left out, as 'g' is empty" in found.notes[0] and "2 of 92 rows" in found.notes[1]
+    assert found.notes[0] in repr(found) and "early (60), late (30)" in repr(found)
+    plain = pls_groups(TWO, data, "g", permutations=99, rng=4)
+    pd.testing.assert_frame_equal(found.paths, plain.paths)
+    pd.testing.assert_frame_equal(found.micom, plain.micom)
+    assert plain.notes == ()
