@@ -151,12 +151,7 @@ def figures(study: Study, language: Language) -> dict[str, Picture]:
         scales.setdefault((item.scale.low, item.scale.high), []).append(item.name)
     for i, ((low, high), names) in enumerate(scales.items()):
         if high - low < 21:
-            whole = len(scales) == 1
-            keep(
-                f"likert {i + 1}",
-                plot_likert(study.answers, inst if whole else names, language, scale=(low, high)),
-                "likert",
-            )
+            keep(f"likert {i + 1}", plot_likert(study.answers, inst, language, scale=(low, high), only=names), "likert")
     if study.parallel is not None:
         keep("scree", plot_scree(study.parallel, language), "scree")
     if study.ratio is not None:
