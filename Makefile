@@ -20,6 +20,8 @@ lab: $(VENV)/.lab
 	if [ "$$(id -u)" = 0 ]; then set -- "$$@" --allow-root; fi; \
 	exec $(BIN)/python -m jupyterlab "$$@"
 
+# matrices are small: threads inside one product only get in each other's way where tests run side by side
+test: export OMP_NUM_THREADS ?= 1
 test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -16,6 +16,7 @@ from crmlab.base.fit import Summary
 from crmlab.base.share import share
 from crmlab.base.words import Language
 from crmlab.data.persian import fold
+from crmlab.survey.inputs import nearest
 
 if TYPE_CHECKING:
     from crmlab.survey.screening import Screening
@@ -185,6 +186,23 @@ class Instrument:
         from crmlab.survey.answers import read_answers
 
         return read_answers(source, self, **options)
+
+    def without(self, *items: str) -> Instrument:
+        """The instrument without some of its items, for a model that leaves them out; raises on unknown names.
+
+        >>> Instrument.bundled("crm_survey").without("TEC4").measurement["TEC"]
+        ('TEC1', 'TEC2', 'TEC3')
+        """
+        if unknown := [name for name in items if name not in self.item_names]:
+            raise DataError(
+                [Fault("", f"'{n}' is no item", f"Correct it.{nearest(n, self.item_names)}") for n in unknown],
+                f"the instrument '{self.name}'",
+            )
+        kept = tuple(replace(c, items=tuple(i for i in c.items if i not in items)) for c in self.constructs)
+        if empty := [c.name for c in kept if not c.items and not c.parts]:
+            faults = [Fault("", f"'{name}' has no item left", "Keep one of them.") for name in empty]
+            raise DataError(faults, f"the instrument '{self.name}'")
+        return replace(self, constructs=kept, items=tuple(i for i in self.items if i.name not in items))
 
     @property
     def item_names(self) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ def _groups(answers: pd.DataFrame, group: str | None) -> tuple[np.ndarray | None
         raise DataError(
             Fault(group, f"it holds {len(levels)} group", "Groups to compare are at least 2."), "the answers"
         )
-    return np.asarray(members), tuple(str(level) for level in levels)
+    return np.asarray(members), tuple(f"{level:g}" if isinstance(level, float) else str(level) for level in levels)
 
 
 def _answers(

@@ -71,7 +71,8 @@ def fornell_larcker(fit: Any) -> pd.DataFrame:
 def htmt_matrix(corr: np.ndarray, blocks: Sequence[Sequence[int]], kind: Kind = "htmt") -> np.ndarray:
     """HTMT of correlation matrices (..., p, p), blocks of columns: (..., k, k) with ones in the diagonal.
 
-    Arithmetic or, for htmt2, geometric means of absolute correlations; a single item agrees with itself by 1.
+    Arithmetic or, for htmt2, geometric means of absolute correlations; a single item agrees with itself by 1. NaN
+    where a construct's items do not correlate at all.
     """
     member = np.zeros((corr.shape[-1], len(blocks)))
     for k, block in enumerate(blocks):
@@ -82,7 +83,8 @@ def htmt_matrix(corr: np.ndarray, blocks: Sequence[Sequence[int]], kind: Kind = 
     own = np.einsum("...kk->...k", sums) - np.einsum("...pp->...p", size) @ member
     own = np.where(number > 1, own / np.maximum(number * (number - 1), 1), float(kind == "htmt"))
     if kind == "htmt":
-        value = between / np.sqrt(own[..., :, None] * own[..., None, :])
+        both = own[..., :, None] * own[..., None, :]
+        value = between / np.sqrt(np.where(both > 0, both, np.nan))
     else:
         value = np.exp(between - (own[..., :, None] + own[..., None, :]) / 2)
     return np.where(np.eye(len(blocks), dtype=bool), 1.0, value)

@@ -155,7 +155,9 @@ def test_the_question_as_the_columns_name(small):
 def test_impossible_codes_are_listed(small):
     raw = RAW.astype(object)
     raw.loc[1, "a2"], raw.loc[3, "b1"], raw.loc[3, "sex"], raw.loc[2, "a1"], raw.loc[0, "time"] = "۵۵", 0, 3, 3.5, -4
-    with pytest.warns(AssumptionWarning, match=r"5 answers in .* outside the scale \(in 'a1', 'a2', 'b1', 'sex', 'time'"):
+    with pytest.warns(
+        AssumptionWarning, match=r"5 answers in .* outside the scale \(in 'a1', 'a2', 'b1', 'sex', 'time'"
+    ):
         answers, screening = small.read(raw)
     found = screening.invalid[["row", "respondent", "column", "value"]].to_numpy().tolist()
     assert sorted(map(str, found)) == sorted(

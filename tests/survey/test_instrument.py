@@ -189,3 +189,14 @@ def test_the_example_is_a_good_example():
         "seconds",
     ):
         assert word in text
+
+
+def test_items_can_be_left_out():
+    inst = Instrument.from_items({"A": ["a1", "a2"], "B": ["b1"]}, paths=[("A", "B")])
+    less = inst.without("a2")
+    assert less.item_names == ("a1", "b1") and less.model() == "A =~ a1\nB =~ b1\nB ~ A"
+    assert inst.item_names == ("a1", "a2", "b1")
+    with pytest.raises(DataError, match="'a3' is no item. Correct it. Did you mean"):
+        inst.without("a3")
+    with pytest.raises(DataError, match="'B' has no item left"):
+        inst.without("b1")

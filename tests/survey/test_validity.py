@@ -196,3 +196,8 @@ def test_refusals(hs, mobi):
     rare = hs.assign(x1=(np.arange(len(hs)) == 3).astype(float))  # constant in a third of all samples
     with pytest.raises(FitError, match="does not vary"):
         htmt(rare, HS, bootstrap=100, rng=1)
+
+
+def test_items_without_any_correlation_have_no_ratio():
+    ratio = htmt_matrix(np.eye(4), [[0, 1], [2, 3]])
+    assert np.isnan(ratio[0, 1]) and ratio[0, 0] == 1
