@@ -38,8 +38,22 @@ class Summary(str):
         return f'<pre style="font-family: monospace">{html.escape(self)}</pre>'
 
 
+class Shown:
+    """A result that shows its `summary()`."""
+
+    def summary(self) -> Summary:
+        """The result as text."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
 @dataclass(frozen=True, repr=False, kw_only=True)
-class Estimates:
+class Estimates(Shown):
     """Estimated parameters with their covariance, however they were estimated.
 
     `params` and `se` are Series by parameter name, `cov` is a DataFrame (all in the data's own units). `unit`
@@ -99,12 +113,6 @@ class Estimates:
 
     def _header(self) -> list[str]:
         return []
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
     def variance(self, gradient: np.ndarray) -> np.ndarray:
         """Delta method: the variance of quantities with this gradient, shape (..., parameters)."""

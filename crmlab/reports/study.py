@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import pandas as pd
 
 from crmlab.base.errors import CrmlabError, OptionError, check_option
-from crmlab.base.fit import Summary
+from crmlab.base.fit import Shown, Summary
 from crmlab.base.table import Table
 from crmlab.base.words import Language, word
 from crmlab.reports.write import write_tables
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, repr=False)
-class Study:
+class Study(Shown):
     """Result of `study`: what each step found; None where a step was not asked for or failed (`failures` says why).
 
     `answers` are those that were analysed (of `screening`'s), `items` the items' descriptives, `ratio` the HTMT table.
@@ -87,12 +87,6 @@ class Study:
     def summary(self, language: Language = "en") -> Summary:
         """The sentences of the chapter."""
         return Summary("\n".join(str(part) for part in self.parts(language).values() if isinstance(part, str)))
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def study(

@@ -10,13 +10,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.stats import chi2, ncx2
+from scipy.stats import chi2
 
 from crmlab.base.errors import AssumptionWarning, FitError, OptionError, check_option
-from crmlab.base.fit import Summary
+from crmlab.base.fit import Shown, Summary
 from crmlab.survey.extraction import LEAST, Extraction, discrepancy, extract
-from crmlab.survey.factorability import Missing, Shown, correlations, count_components, map_test
+from crmlab.survey.factorability import Missing, correlations, count_components, map_test
+from crmlab.survey.fitmeasures import rmsea
 from crmlab.survey.inputs import item_table
 from crmlab.survey.rotation import Rotation, rotate
 
@@ -238,25 +238,12 @@ def _fit(corr: np.ndarray, implied: np.ndarray, n: int, m: int) -> dict[str, Any
     if df == 0 or times <= 0 or not math.isfinite(chisq):
         nan = math.nan
         return dict(chisq=chisq, df=df, pvalue=nan, rmsea=nan, rmsea_interval=(nan, nan), tli=nan)
+    at, low, high, _ = rmsea(chisq, df, n)
     return {
         "chisq": chisq,
         "df": df,
         "pvalue": float(chi2.sf(chisq, df)),
-        "rmsea": math.sqrt(max(chisq - df, 0) / (df * n)),
-        "rmsea_interval": rmsea_interval(chisq, df, n),
+        "rmsea": at,
+        "rmsea_interval": (low, high),
         "tli": float((null / pairs - chisq / df) / (null / pairs - 1)),
     }
-
-
-def rmsea_interval(chisq: float, df: float, n: int, level: float = 0.90) -> tuple[float, float]:
-    """The interval of RMSEA from the noncentral chi-square (Browne & Cudeck 1993), with n in the denominator."""
-
-    def bound(tail: float) -> float:
-        if ncx2.cdf(chisq, df, 0) < tail:
-            return 0.0
-        top = chisq + 10 * math.sqrt(chisq) + 50
-        while ncx2.cdf(chisq, df, top) > tail:
-            top *= 2
-        return math.sqrt(brentq(lambda nc: ncx2.cdf(chisq, df, nc) - tail, 0, top, xtol=1e-9) / (df * n))
-
-    return bound((1 + level) / 2), bound((1 - level) / 2)

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from crmlab.base.errors import DataError, Fault, FitError, OptionError, check_option
-from crmlab.base.fit import Summary
+from crmlab.base.fit import Shown, Summary
 from crmlab.survey.extraction import extract
 from crmlab.survey.inputs import item_table, measurement
 
@@ -66,20 +66,6 @@ def correlations(
             remedy += " Correlations from different people do not fit together: use missing='listwise'."
         raise FitError(f"The correlations have no inverse; these items explain each other: {culprits}.{few}{remedy}")
     return corr, n
-
-
-class Shown:
-    """A result that shows its `summary()`."""
-
-    def summary(self) -> Summary:
-        """The result as text."""
-        raise NotImplementedError
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from crmlab.base.errors import AssumptionWarning, DataError, Fault, OptionError, check_option
-from crmlab.base.fit import Summary, z_value
+from crmlab.base.fit import Shown, Summary, z_value
 from crmlab.survey.drivers import check_scale, resampled_moments
 from crmlab.survey.inputs import item_table
 from crmlab.survey.instrument import Instrument
@@ -113,7 +113,7 @@ def ces(answers: pd.Series | pd.DataFrame, scale: Scale = (1, 7), *, level: floa
 
 
 @dataclass(frozen=True, repr=False)
-class SatisfactionIndex:
+class SatisfactionIndex(Shown):
     """An index on 0 to 100: `estimate` with `se`, `low`, `high`; `weights` sum to 1; one of `scores` a customer."""
 
     estimate: float
@@ -133,12 +133,6 @@ class SatisfactionIndex:
             f"{self.estimate:.1f} of 100 (se {self.se:.2f}, {self.level:.0%} {self.low:.1f} to {self.high:.1f}, "
             f"n {self.n:,}); weights ({self.weighting}): {weights}"
         )
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def acsi(

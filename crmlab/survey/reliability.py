@@ -12,9 +12,9 @@ import pandas as pd
 from scipy.stats import f as f_distribution
 
 from crmlab.base.errors import AssumptionWarning, FitError, OptionError, check_option
-from crmlab.base.fit import Summary
+from crmlab.base.fit import Shown, Summary
 from crmlab.survey.extraction import LEAST, extract
-from crmlab.survey.factorability import Missing, Shown
+from crmlab.survey.factorability import Missing
 from crmlab.survey.inputs import Spec, item_table, measurement
 from crmlab.survey.syntax import parse
 

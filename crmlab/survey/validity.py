@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from crmlab.base.errors import OptionError, check_option
-from crmlab.base.fit import Summary
+from crmlab.base.fit import Shown, Summary
 from crmlab.survey.drivers import resampled_moments
 from crmlab.survey.inputs import Spec, item_table, measurement
 from crmlab.survey.resample import percentiles
@@ -160,7 +160,7 @@ def cross_loadings(source: Any, spec: Spec | None = None) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, repr=False)
-class Validity:
+class Validity(Shown):
     """The tables of convergent and discriminant validity; `verdicts` says which criterion each construct meets.
 
     A missing verdict means that the criterion does not apply (AVE of a mode B construct, for example).
@@ -183,12 +183,6 @@ class Validity:
         }
         texts = {k: v.round(3).to_string(na_rep="").replace("<NA>", "    ") for k, v in parts.items() if len(v)}
         return Summary("\n\n".join(f"{title}\n{text}" for title, text in texts.items()))
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
 
 
 def validity(

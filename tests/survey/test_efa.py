@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime, linear_sum_assignment
 
 from crmlab.base.errors import AssumptionWarning, DataError, FitError, OptionError
 from crmlab.survey import extraction
-from crmlab.survey.efa import efa, rmsea_interval
+from crmlab.survey.efa import efa
 from crmlab.survey.factorability import bartlett, harman, kmo, map_test, parallel_analysis
 from crmlab.survey.rotation import oblimin, promax, rotate, varimax
 
@@ -203,15 +203,6 @@ def test_chisq_and_rmsea_interval_in_simulation():
     assert chisq.mean() == pytest.approx(33, abs=3 * np.sqrt(66 / 300))  # df 33, variance 66
     assert (pvalue < 0.05).mean() == pytest.approx(0.05, abs=0.038)  # 3 standard errors
     assert (low > 0).mean() == pytest.approx(0.05, abs=0.038)  # the 90% interval leaves 0 out in 5%
-
-
-def test_rmsea_interval_as_lavaan(reference):
-    row = "HS1939 3-factor CFA ML n=301"
-    bounds = [reference[row, f"rmsea.ci.{side}"] for side in ("lower", "upper")]
-    assert rmsea_interval(reference[row, "chisq"], 24, 301) == pytest.approx(bounds, rel=1e-6)
-    row = "PoliticalDemocracy SEM ML n=75"
-    bounds = [reference[row, f"rmsea.ci.{side}"] for side in ("lower", "upper")]
-    assert rmsea_interval(reference[row, "chisq"], 35, 75) == pytest.approx(bounds, rel=1e-6)
 
 
 @pytest.mark.parametrize("objective", [extraction._ml, extraction._least_squares])
