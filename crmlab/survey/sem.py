@@ -254,7 +254,8 @@ def problems(fitted: Fitted) -> list[str]:
         worst = table.names[int(np.argmax(np.abs(fitted.solution.slope * np.maximum(np.abs(theta), 1e-3))))]
         found.append(
             f"The search did not converge; it is furthest from rest in {worst}. Do not use these numbers: look at the "
-            "items of that construct, give starting values (start(0.5)*x), or simplify the model."
+            "items of that construct (a first item that hardly measures it sets no scale: std_lv=True), give starting "
+            "values (start(0.5)*x), or simplify the model."
         )
     p = model.p
     for g, name in enumerate(table.groups):
