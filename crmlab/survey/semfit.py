@@ -165,6 +165,8 @@ class SEMFit(Fit):
         "raw"; "cor": of correlations; "standardized": raw by their standard errors, like z (normal theory).
         """
         check_option("kind", kind, get_args(Residual))
+        if kind == "standardized" and self.estimator == "WLSMV":
+            raise OptionError("Standardized residuals are given for ML, MLM and MLR, not for WLSMV; use kind='cor'.")
         model, theta, samples = self.fitted.model, self.fitted.solution.theta, self.fitted.samples
         names = list(model.table.observed)
 

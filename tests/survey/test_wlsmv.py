@@ -192,3 +192,15 @@ def test_a_heywood_case_is_named():
     with pytest.warns(AssumptionWarning, match="Heywood case: the residual variance of item a1 is negative"):
         fit = cfa(TWO, known_answers(40, 0), estimator="WLSMV")
     assert fit.r2["a1"] > 1
+
+
+def test_what_is_not_known_for_ordinal_items_is_refused(fit):
+    for ask in (
+        fit.modification_indices,
+        fit.scores,
+        lambda: fit.bootstrap(10, rng=1),
+        lambda: fit.residuals("standardized"),
+    ):
+        with pytest.raises(OptionError, match="not for WLSMV"):
+            ask()
+    assert fit.residuals("cor").abs().to_numpy().max() < 0.2
