@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from benchmarks.page import machine, write
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("summary", "fit", "spend", "value")
@@ -61,12 +60,11 @@ def report(found: dict[str, Any]) -> str:
     mine = ours[middle]
     rows = [(part, mine["seconds"][part], peer["seconds"][part]) for part in PARTS]
     rows.append(("whole path", mine["whole"], peer["whole"]))
-    versions = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "ibis-framework", "numpy", "lifetimes"))
     lines = [
         "# Benchmarks",
         "",
         "Made by `make bench` (`python -m benchmarks`), which writes this page. One machine, one run:",
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}.",
+        machine("duckdb", "ibis-framework", "numpy", "lifetimes"),
         "",
         "The log is simulated (one quarter's new customers, seen for a year, CDNOW's parameters), in Parquet files.",
         "Times are wall-clock seconds without imports, each step in a process of its own; at one million, ours and SQL",
@@ -120,9 +118,7 @@ def main() -> None:
         page = report(measure(sizes, Path(folder)))
     print(page)
     if not quick:
-        new = ROOT / "docs" / "benchmarks.md.new"
-        new.write_text(page, encoding="utf-8")
-        new.replace(ROOT / "docs" / "benchmarks.md")
+        write("benchmarks.md", page)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 import crmlab as crm
+from benchmarks.page import machine, write
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "benchmarks-questionnaire.md"
 DRAWS = 5000
 FIVE_BY_FIVE = "\n".join(f"f{j} =~ " + " + ".join(f"x{j}{i}" for i in range(1, 6)) for j in range(1, 6))
 ECSI = {  # construct -> items; the paths of the European customer satisfaction index
@@ -123,12 +119,11 @@ def path() -> list[str]:
 
 def main() -> None:
     """Measure and write the page."""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "semopy", "seminr"))
     lines = [
         "# Benchmarks: the questionnaire",
         "",
         "Made by `make bench` (`python -m benchmarks.questionnaire`), which writes this page. One machine, one run:",
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, {versions}. Times without imports. CFA: the",
+        f"{machine('numpy', 'scipy', 'semopy', 'seminr')} Times without imports. CFA: the",
         "fastest of seven, in turns with semopy. PLS: the fastest of three; PyPI's seminr ran once, on all cores.",
         "",
         "| task | crmlab | semopy or seminr | ratio | numbers found |",
@@ -143,9 +138,7 @@ def main() -> None:
     ]
     page = "\n".join(lines)
     print(page)
-    new = PAGE.with_suffix(".md.new")
-    new.write_text(page, encoding="utf-8")
-    new.replace(PAGE)
+    write("benchmarks-questionnaire.md", page)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
 
 from crmlab.base.errors import FitError, OptionError
+from crmlab.base.fit import z_value
 from crmlab.survey.estimate import Fitted, fit_ml
 from crmlab.survey.fitmeasures import wald
 from crmlab.survey.model import Array, Model, derivative
 from crmlab.survey.moments import sample
+from crmlab.survey.resample import bca, generator
 
 MOST_CHAINS = 10_000
 
@@ -129,9 +130,8 @@ def bootstrap(
     """Estimates of resampled answers; see SEMFit.bootstrap."""
     if not isinstance(draws, int | np.integer) or draws < 10:
         raise OptionError(f"draws={draws!r} is not usable; at least 10, better 1,000 or more.")
-    if not 0 < level < 1:
-        raise OptionError(f"level={level!r} is not usable; 0.95 means a 95% interval.")
-    source = np.random.default_rng(rng)
+    z_value(level)  # refuses a level outside (0, 1)
+    source = generator(rng, f"bootstrap({draws})")
     model, theta, paths = fitted.model, fitted.solution.theta, Paths(fitted.model)
 
     def values(t: Array) -> Array:
@@ -165,12 +165,8 @@ def bootstrap(
 
 def _intervals(found: Array, whole: Array, level: float) -> pd.DataFrame:
     """Percentile and bias-corrected intervals of each column (Efron 1987, section 2)."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(found, [tail, 1 - tail], axis=0)
-    share = ((found < whole).mean(axis=0) + (found <= whole).mean(axis=0)) / 2
-    bias = ndtri(np.clip(share, 1 / (2 * len(found)), 1 - 1 / (2 * len(found))))
-    ends = [ndtr(2 * bias + ndtri(q)) for q in (tail, 1 - tail)]
-    corrected = [np.array([np.quantile(found[:, k], end[k]) for k in range(len(whole))]) for end in ends]
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    corrected = bca(whole, found, whole[None], level)  # one jackknife row: no acceleration
     return pd.DataFrame(
         {"est": whole, "se": found.std(axis=0, ddof=1), "ci.lower": low, "ci.upper": high,
          "bc.lower": corrected[0], "bc.upper": corrected[1]}

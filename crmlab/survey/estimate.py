@@ -16,6 +16,10 @@ STEPS = 200
 DECREMENT = 1e-12  # in deviance / n, hence 1e-5 standard errors at n = 200, before the last step
 SINGULAR = 1e-9  # a parameter whose information, given the others, is this share of its own counts as unidentified
 NEAR = 1e-2  # the gain in deviance / n below which BFGS takes over
+IDENTIFY = (  # what to do about a model that is not identified
+    "A construct needs three items, or two and a construct that it covaries with, and one loading or its variance "
+    "fixed. Add items, fix a value or make loadings equal (a*x1 + a*x2)."
+)
 
 
 @dataclass(frozen=True)

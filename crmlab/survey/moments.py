@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from crmlab.base.errors import DataError, Fault, FitError
+from crmlab.survey.model import vech_index
 
 Array = np.ndarray
 EM_STEPS, EM_TOLERANCE = 2000, 1e-10
@@ -83,6 +84,30 @@ class Sample:
         if self.complete:
             return float(np.linalg.slogdet(self.cov)[1]) + self.cov.shape[0]
         return self.score(self.cov, self.mean)[0]
+
+    @cached_property
+    def saturated_trace(self) -> float:
+        """tr(I^-1 J) of the unrestricted model: I the observed information of covariances and means, J the scores' own.
+
+        For one pattern I(dS, dS') = tr(dS P dS' Q) with Q = P C P - P / 2: all patterns add up in one product of P
+        with Q.
+        """
+        p = self.cov.shape[0]
+        r, c = vech_index(p)
+        half = np.where(r == c, 0.5, 1.0)
+        P = self.score(self.cov, self.mean)[3]
+        z, d = self.z(P, self.mean), np.where(self.seen, self.means - self.mean, 0.0)
+        score = np.hstack([half * (z[:, r] * z[:, c] - P[:, r, c][self.pattern]), z])
+        Q = P @ (self.covs + d[:, :, None] * d[:, None, :]) @ P - P / 2
+        weighted = (self.share[:, None, None] * P).reshape(len(P), -1)
+        T = (weighted.T @ Q.reshape(len(P), -1)).reshape(p, p, p, p)
+        M = (weighted.T @ (P @ d[:, :, None])[:, :, 0]).reshape(p, p, p)
+        pairs = [(r, c), (c, r)]
+        top = sum(T[b[:, None], one, other, a[:, None]] for a, b in pairs for one, other in pairs)
+        top = np.outer(half, half) * (top + top.T) / 2
+        side = half[:, None] * (M[:, r, c] + M[:, c, r]).T
+        info = np.block([[top, side], [side.T, weighted.sum(axis=0).reshape(p, p)]])
+        return float(np.trace(np.linalg.solve(info, score.T @ score / self.n)))
 
     def deviance(self, Sigma: Array, mu: Array | None) -> float:
         """-2 log L / n without constants; infinite where Sigma is no covariance matrix."""

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from crmlab.survey.estimate import casewise, fit_ml, invert, objective, observed_information, start
-from crmlab.survey.model import Array, Model, vech_index
+from crmlab.survey.model import Array, Model
 from crmlab.survey.moments import Sample
 from crmlab.survey.partable import ParTable, build
 from crmlab.survey.syntax import Term
@@ -38,7 +38,7 @@ def covariance(model: Model, samples: Sequence[Sample], theta: Array, estimator:
 def _saturated_trace(model: Model, samples: Sequence[Sample], theta: Array | None) -> float:
     """tr(W Gamma): Gamma the moments' covariance, W their weight at theta's Sigma, or at the sample's where None."""
     if not all(s.complete for s in samples):
-        return sum(_saturated_with_gaps(group) for group in samples)
+        return sum(group.saturated_trace for group in samples)
     trace = 0.0
     for g, group in enumerate(samples):
         Sigma = group.cov if theta is None else model.implied(theta, g)[0]
@@ -47,29 +47,6 @@ def _saturated_trace(model: Model, samples: Sequence[Sample], theta: Array | Non
         trace += 0.5 * (np.einsum("ni,ij,nj->n", gap, P, gap) ** 2).mean() - 0.5 * np.einsum("ij,ji->", PS, PS)
         trace += np.trace(PS) if model.table.meanstructure else 0.0
     return float(trace)
-
-
-def _saturated_with_gaps(group: Sample) -> float:
-    """tr(I^-1 J) of the unrestricted model: I the observed information of covariances and means, J the scores' own.
-
-    For one pattern I(dS, dS') = tr(dS P dS' Q) with Q = P C P - P / 2; all patterns add up in one product of P with Q.
-    """
-    p = group.cov.shape[0]
-    r, c = vech_index(p)
-    half = np.where(r == c, 0.5, 1.0)
-    P = group.score(group.cov, group.mean)[3]
-    z, d = group.z(P, group.mean), np.where(group.seen, group.means - group.mean, 0.0)
-    score = np.hstack([half * (z[:, r] * z[:, c] - P[:, r, c][group.pattern]), z])
-    Q = P @ (group.covs + d[:, :, None] * d[:, None, :]) @ P - P / 2
-    weighted = (group.share[:, None, None] * P).reshape(len(P), -1)
-    T = (weighted.T @ Q.reshape(len(P), -1)).reshape(p, p, p, p)
-    M = (weighted.T @ (P @ d[:, :, None])[:, :, 0]).reshape(p, p, p)
-    pairs = [(r, c), (c, r)]
-    top = sum(T[b[:, None], one, other, a[:, None]] for a, b in pairs for one, other in pairs)
-    top = np.outer(half, half) * (top + top.T) / 2
-    side = half[:, None] * (M[:, r, c] + M[:, c, r]).T
-    info = np.block([[top, side], [side.T, weighted.sum(axis=0).reshape(p, p)]])
-    return float(np.trace(np.linalg.solve(info, score.T @ score / group.n)))
 
 
 def baseline(table: ParTable) -> ParTable:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from crmlab.base.errors import AssumptionWarning, DataError, Fault, FitError, OptionError, check_option
 from crmlab.survey import fitmeasures
-from crmlab.survey.estimate import Fitted, fit_ml, start
+from crmlab.survey.estimate import IDENTIFY, Fitted, fit_ml, start
 from crmlab.survey.inputs import Spec, item_table, model_text, nearest
 from crmlab.survey.model import Array, Model
 from crmlab.survey.moments import Sample, check_definite, sample
@@ -239,9 +239,7 @@ def unidentified(model: Model, theta: Array | None = None) -> str:
         about = f" (construct{'s' if len(held) > 1 else ''} {', '.join(held)})" if held else ""
         return (
             f"The model is not identified{place}: {', '.join(loose[:12])}{about} can take other values "
-            "and fit the same. "
-            "A construct needs three items, or two and a construct that it covaries with, and one loading or its "
-            "variance fixed. Add items, fix a value or make loadings equal (a*x1 + a*x2)."
+            f"and fit the same. {IDENTIFY}"
         )
     return ""
 

@@ -14,7 +14,7 @@ from scipy.optimize import OptimizeResult, least_squares
 from scipy.special import chdtrc
 
 from crmlab.base.errors import DataError, Fault, FitError, OptionError
-from crmlab.survey.estimate import Solution, start
+from crmlab.survey.estimate import IDENTIFY, Solution, start
 from crmlab.survey.fitmeasures import from_chisq, incremental, rmsea
 from crmlab.survey.model import Array, Model, vech_index
 from crmlab.survey.moments import Sample
@@ -108,8 +108,7 @@ def refuse_loose(slope: Array, names: Sequence[str]) -> None:
         loose = np.abs(vectors[none]).max(axis=0) > 0.05
         raise FitError(
             f"The model is not identified: {', '.join(np.array(names)[loose][:12])} can take other values and fit the "
-            "same. A construct needs three items, or two and a construct that it covaries with, and one loading or its "
-            "variance fixed. Add items, fix a value or make loadings equal (a*x1 + a*x2)."
+            f"same. {IDENTIFY}"
         )
 
 
