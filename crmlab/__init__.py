@@ -49,10 +49,17 @@ _NAMES = {
     "Instrument": "crmlab.survey.instrument",
     "study": "crmlab.reports.study",
     "write_tables": "crmlab.reports.write",
+    "load_definitions": "crmlab.data.datasets",
+    "load_flashcards": "crmlab.data.datasets",
+    "load_grocer": "crmlab.data.datasets",
+    "load_hotel_ratings": "crmlab.data.datasets",
+    "load_crm_project": "crmlab.data.datasets",
     "practice": "crmlab.course.practice",
+    "cards": "crmlab.course.cards",
+    "quiz": "crmlab.course.quiz",
     "DataError": "crmlab.base.errors",
 }
-_PACKAGES = ("base", "data", "customers", "clv", "survey", "course")
+_PACKAGES = ("base", "data", "customers", "clv", "survey", "strategy", "course")
 
 __all__ = ["__version__", *_NAMES]
 

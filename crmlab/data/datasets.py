@@ -13,7 +13,8 @@ def datasets() -> pd.DataFrame:
     """Which data sets come with the course? Name, rows, what they are, source and licence of each.
 
     >>> datasets().name.tolist()
-    ['bfi', 'cdnow', 'crm_survey', 'holzinger_swineford', 'messy_log', 'mobi', 'political_democracy']
+    ['bfi', 'cdnow', 'crm_project', 'crm_survey', 'definitions', 'flashcards', 'grocer', 'holzinger_swineford',
+     'hotel_ratings', 'messy_log', 'mobi', 'political_democracy']
     """
     found = [
         tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(share("datasets").glob("*/dataset.toml"))
@@ -105,3 +106,38 @@ def load_crm_survey() -> pd.DataFrame:
     (500, 31)
     """
     return pd.read_csv(share("datasets", "crm_survey", "crm_survey.csv"))
+
+
+def load_definitions() -> pd.DataFrame:
+    """How has marketing, and how has CRM, been defined? One row a definition, paraphrased in English and Persian."""
+    return pd.read_csv(share("datasets", "definitions", "definitions.csv"), keep_default_na=False)
+
+
+def load_flashcards(lesson: int | None = None) -> pd.DataFrame:
+    """What is there to remember (of one lesson, if given)? One row a card, in English and Persian.
+
+    Columns lesson, id, group, front_en, back_en, front_fa, back_fa, source. Backs of one `group` exclude one another.
+
+    >>> (load_flashcards(lesson=2)["lesson"] == 2).all()
+    np.True_
+    """
+    files = sorted(share("datasets", "flashcards").glob("[0-9][0-9].csv"))
+    parts = [pd.read_csv(file, dtype=str, keep_default_na=False).assign(lesson=int(file.stem)) for file in files]
+    cards = pd.concat(parts, ignore_index=True)
+    cards = cards[["lesson", "id", "group", "front_en", "back_en", "front_fa", "back_fa", "source"]]
+    return cards if lesson is None else cards[cards["lesson"] == lesson].reset_index(drop=True)
+
+
+def load_grocer() -> pd.DataFrame:
+    """What did the customers of a small chain of grocers buy, which brand, where, from whom? Synthetic."""
+    return pd.read_csv(share("datasets", "grocer", "grocer.csv"), parse_dates=["date"])
+
+
+def load_hotel_ratings() -> pd.DataFrame:
+    """How mature do six managers of a hotel group find their CRM? One row a manager and indicator. Synthetic."""
+    return pd.read_csv(share("datasets", "hotel_ratings", "hotel_ratings.csv"))
+
+
+def load_crm_project() -> pd.DataFrame:
+    """What did a firm's customers buy in the two years around its CRM project? Synthetic."""
+    return pd.read_csv(share("datasets", "crm_project", "crm_project.csv"), parse_dates=["date"])
