@@ -75,6 +75,26 @@ def datasets() -> None:
 
 
 @app.command()
+def cards(
+    lesson: Annotated[int | None, typer.Option(help="Cards of one lesson; by default all.")] = None,
+    language: Annotated[Language, typer.Option(help="Language of the cards.")] = "en",
+    anki: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a deck for Anki (.apkg).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """List the flash cards, or write them as a deck for Anki."""
+    from crmlab.course.cards import cards as picked
+    from crmlab.course.cards import write_anki
+
+    pile = picked(lesson, language=language)
+    if anki is None:
+        rows = pile.table.sort_values(["lesson", "id"]).itertuples(index=False)
+        _show(("lesson", "front", "back"), [(f"{row.lesson:02d}", str(row.front), str(row.back)) for row in rows])
+    else:
+        written = write_anki(anki, lesson=lesson, language=language, overwrite=overwrite)
+        Console().print(Text(f"{len(pile)} cards are in {written}."))
+
+
+@app.command()
 def reproduce(
     every: Annotated[bool, typer.Option("--all", help="List each number, not only those that are missed.")] = False,
 ) -> None:

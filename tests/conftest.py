@@ -1,4 +1,4 @@
-"""Shared by all tests: one Spark session, and logs that several packages read."""
+"""Shared by all tests: one Spark session, a browser, and logs that several packages read."""
 
 from __future__ import annotations
 
@@ -39,6 +39,29 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session.sparkContext.setLogLevel("ERROR")
     yield ibis.pyspark.connect(session)
     session.stop()
+
+
+@pytest.fixture
+def browser(tmp_path: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Chromium without a window, with scripts unless parametrized with False. Skipped without it, but failed in CI."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI has no chromium and chromedriver; .ci/run installs them")
+        pytest.skip("chromium and chromedriver are not installed")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    flags = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+        --disable-component-update --disable-sync --disable-dev-shm-usage --window-size=1400,1000"""
+    for flag in [*flags.split(), f"--user-data-dir={tmp_path / 'chromium'}"]:
+        options.add_argument(flag)
+    if not getattr(request, "param", True):
+        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    page = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield page
+    page.quit()
 
 
 @pytest.fixture

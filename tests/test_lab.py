@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,10 +14,6 @@ import pytest
 from crmlab.course.lessons import copy_lessons
 
 pytestmark = pytest.mark.slow
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run
-    --disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage
-    --window-size=1400,1000""".split()  # noqa: SIM905
 TOKEN = "a-token-for-the-test"
 
 # What JupyterLab's notebook model holds now: its code cells as the file format has them
@@ -33,15 +28,6 @@ return {status: kernel ? kernel.status : "none", ready: panel.sessionContext.isR
         errors: cells.flatMap(cell => cell.outputs).filter(output => output.output_type === "error")
                      .map(output => output.ename + ": " + output.evalue)};
 """
-
-
-@pytest.fixture(autouse=True)
-def need_browser():
-    if CHROMIUM and DRIVER:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail("CI has no chromium and chromedriver; .ci/run installs them")
-    pytest.skip("chromium and chromedriver are not installed")
 
 
 @pytest.fixture
@@ -88,19 +74,6 @@ def server(tmp_path):
         log.close()
 
 
-@pytest.fixture
-def browser(tmp_path):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'chromium'}"]:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
 def wait(what, seconds, seen):
     """The first true result of `seen`, asked again for `seconds`."""
     until = time.monotonic() + seconds
@@ -110,7 +83,7 @@ def wait(what, seconds, seen):
     return result
 
 
-def test_a_lesson_runs_to_its_end_in_the_browser(server, browser, tmp_path):
+def test_a_lesson_runs_to_its_end_in_the_browser(browser, server, tmp_path):
     address, folder = server
     (lesson,) = folder.glob("05-*.ipynb")
     browser.get(f"{address}/lab/tree/{lesson.name}?token={TOKEN}&reset")

@@ -95,6 +95,13 @@ def test_at_least_three_pictures(path):
     assert sum("image/png" in output.get("data", {}) for output in outputs(path)) >= 3
 
 
+@each
+def test_cards_and_quiz_of_the_lesson(path):
+    sources = ["".join(cell["source"]) for cell in code_cells(path)]
+    number = int(path.name[:2])
+    assert f"crm.cards(lesson={number})" in sources and f"crm.quiz(lesson={number})" in sources
+
+
 def test_no_exercise_is_forgotten():
     used = {slug for path in PATHS for slug in practised(path)}
     taught = set(lessons("en")["lesson"])
