@@ -84,6 +84,8 @@ def wait(what, seconds, seen):
 
 
 def test_a_lesson_runs_to_its_end_in_the_browser(browser, server, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
     address, folder = server
     (lesson,) = folder.glob("05-*.ipynb")
     browser.get(f"{address}/lab/tree/{lesson.name}?token={TOKEN}&reset")
@@ -101,3 +103,23 @@ def test_a_lesson_runs_to_its_end_in_the_browser(browser, server, tmp_path):
     browser.save_screenshot(str(tmp_path / "lesson.png"))
     assert state["errors"] == []
     assert state["counts"] == list(range(1, len(state["counts"]) + 1))
+
+    # the cards live in the page, and their keys are theirs alone
+    where = """const cells = panel.content.widgets;
+        const at = cells.findIndex(cell => cell.model.sharedModel.source.startsWith("crm.cards("));"""
+    browser.execute_script(
+        f"const panel = window.jupyterapp.shell.currentWidget; {where} panel.content.scrollToItem(at);"
+    )
+    front = wait(
+        "the cards show", 60, lambda: browser.find_elements("css selector", ".crmlab.cards.live li.now summary")
+    )
+    lab = (
+        "const book = window.jupyterapp.shell.currentWidget.content; return [book.widgets.length, book.activeCellIndex]"
+    )
+    front[0].send_keys(Keys.ARROW_RIGHT)
+    assert browser.find_element("css selector", ".crmlab.cards .count").text.startswith("2 of ")
+    before = browser.execute_script(lab)
+    browser.switch_to.active_element.send_keys("a")  # in JupyterLab: a new cell above
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    assert browser.execute_script(lab) == before
+    browser.save_screenshot(str(tmp_path / "cards.png"))

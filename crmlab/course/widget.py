@@ -24,9 +24,8 @@ def widget(kind: str, items: Iterable[str], language: Language, words: Iterable[
     data = " ".join(f'data-{name}="{html.escape(word(f"{kind}.{name}", language))}"' for name in words)
     way = "rtl" if language == "fa" else "ltr"
     body = "\n".join(f"<li>{item}</li>" for item in items)
-    # JupyterLab's own keys must not act while one types here
     return (
-        f'<div class="crmlab {kind}" lang="{language}" dir="{way}" data-lm-suppress-shortcuts="true" {data}>\n'
+        f'<div class="crmlab {kind}" lang="{language}" dir="{way}" {data}>\n'
         f"<style>\n{_part('widgets.css')}\n</style>\n<ol>\n{body}\n</ol>\n</div>\n<script>\n{_part('widgets.js')}\n</script>"
     )
 
@@ -34,4 +33,6 @@ def widget(kind: str, items: Iterable[str], language: Language, words: Iterable[
 def fold_out(front: str, back: str, css: str = "") -> str:
     """A line that opens: `front` always seen, `back` after a click or Enter. Both are HTML."""
     kind = f' class="{css}"' if css else ""
-    return f'<details{kind}><summary><span>{front}</span></summary><div class="back">{back}</div></details>'
+    # JupyterLab's own keys must not act on what has the focus
+    head = f'<summary data-lm-suppress-shortcuts="true"><span>{front}</span></summary>'
+    return f'<details{kind}>{head}<div class="back">{back}</div></details>'

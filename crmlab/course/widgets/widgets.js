@@ -12,6 +12,7 @@ document.querySelectorAll(".crmlab:not(.live)").forEach((root) => {
     const made = document.createElement("button");
     made.type = "button";
     made.textContent = text;
+    made.dataset.lmSuppressShortcuts = "true"; // JupyterLab's own keys must not act here
     made.addEventListener("click", act);
     bar.append(made);
   };
