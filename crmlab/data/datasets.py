@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from typing import Literal
 
 import pandas as pd
 
+from crmlab.base.errors import check_option
 from crmlab.base.share import share
 
 
@@ -109,7 +111,14 @@ def load_crm_survey() -> pd.DataFrame:
 
 
 def load_definitions() -> pd.DataFrame:
-    """How has marketing, and how has CRM, been defined? One row a definition, paraphrased in English and Persian."""
+    """How has marketing, and how has CRM, been defined? One row a definition, paraphrased in English and Persian.
+
+    Columns id, subject (marketing, crm), author, year, work, perspective, status (checked, unverified), note, text_en,
+    text_fa, and A, B, C: three worked codings of the CRM definitions. What they are: datasets/definitions/README.md.
+
+    >>> load_definitions().groupby("subject").size().to_dict()
+    {'crm': 34, 'marketing': 16}
+    """
     return pd.read_csv(share("datasets", "definitions", "definitions.csv"), keep_default_na=False)
 
 
@@ -129,15 +138,42 @@ def load_flashcards(lesson: int | None = None) -> pd.DataFrame:
 
 
 def load_grocer() -> pd.DataFrame:
-    """What did the customers of a small chain of grocers buy, which brand, where, from whom? Synthetic."""
+    """What did 600 customers of a chain of five grocers buy, which brand, where, from whom? Synthetic.
+
+    A row a purchased line: customer_id, date, order_id (a visit), product, category, brand, store, seller, price (list
+    price of a unit) and amount (paid), both in thousand Toman, discount (share of the price), quantity. What each
+    customer is truly loyal to: datasets/grocer/truth.csv.
+
+    >>> log = load_grocer()
+    >>> log.shape, log.customer_id.nunique()
+    ((17797, 12), 600)
+    """
     return pd.read_csv(share("datasets", "grocer", "grocer.csv"), parse_dates=["date"])
 
 
 def load_hotel_ratings() -> pd.DataFrame:
-    """How mature do six managers of a hotel group find their CRM? One row a manager and indicator. Synthetic."""
+    """How mature do six managers of a hotel group find their CRM? One row a manager and indicator. Synthetic.
+
+    Columns respondent (a role), indicator (of `MaturityModel.bundled("gartner")`) and rating (1 to 5). The truth
+    behind them stands in datasets/hotel_ratings/README.md.
+
+    >>> load_hotel_ratings().groupby("respondent").size().to_dict()
+    {'finance': 40, 'front_office': 40, 'general_manager': 40, 'hr': 40, 'it': 40, 'marketing': 40}
+    """
     return pd.read_csv(share("datasets", "hotel_ratings", "hotel_ratings.csv"))
 
 
-def load_crm_project() -> pd.DataFrame:
-    """What did a firm's customers buy in the two years around its CRM project? Synthetic."""
-    return pd.read_csv(share("datasets", "crm_project", "crm_project.csv"), parse_dates=["date"])
+def load_crm_project(table: Literal["log", "survey", "finance"] = "log") -> pd.DataFrame:
+    """What did an online grocer's customers buy in the two years around its CRM project? Synthetic, effect known.
+
+    The log: order_id, customer_id, date, store (a delivery district), region, category, amount and cost in euros; the
+    project went live in the region north on 2024-07-01. "survey": four waves of answers; "finance": a row a quarter
+    and region. The columns and the truth: datasets/crm_project/README.md.
+
+    >>> load_crm_project().groupby("region")["store"].nunique().to_dict()
+    {'north': 6, 'south': 6}
+    """
+    check_option("table", table, ("log", "survey", "finance"))
+    file = "crm_project.csv" if table == "log" else f"{table}.csv"
+    dates = None if table == "finance" else ["date"]
+    return pd.read_csv(share("datasets", "crm_project", file), parse_dates=dates)
