@@ -171,7 +171,7 @@ def _text(answer: Answer, value: Any, language: Language) -> str:
     if isinstance(value, str):
         return value
     values = sorted(map(str, value)) if answer.kind == "choices" else [str(v) for v in value][:1]
-    return ", ".join(values) or "-"
+    return ", ".join(values) or word("quiz.none", language)
 
 
 def _number(value: float, tolerance: float) -> str:
