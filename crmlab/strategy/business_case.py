@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -114,7 +115,7 @@ class BusinessCase(Shown):
     def measures(self, risk: Risk | None = None) -> dict[str, Measure]:
         """The case's measures by name, at the likely amounts; with `risk` the NPV has its simulated range.
 
-        total_cost_of_ownership is discounted. internal_rate_of_return is absent where flows never change sign.
+        total_cost_of_ownership is discounted. internal_rate_of_return is absent where there is none.
         """
         table = self.flows()
         npv = net_present_value(self.discount, table["net"])
@@ -124,7 +125,7 @@ class BusinessCase(Shown):
             total_cost_of_ownership(table["costs"], self.discount),
             return_on_investment(table["benefits"], table["costs"]), npv, payback_period(table["net"]),
         ]  # fmt: skip
-        if (table["net"] > 0).any() and (table["net"] < 0).any():
+        with suppress(OptionError):  # no change of sign, or no rate
             found.append(internal_rate_of_return(table["net"]))
         return {one.name: one for one in found}
 

@@ -37,6 +37,10 @@ def test_flows_and_measures_by_hand(case):
     assert "3 years at 10.0%" in repr(case) and "2.364 years" in repr(case)
 
 
+def test_a_case_without_a_rate_has_no_irr():
+    assert "internal_rate_of_return" not in crm.BusinessCase({"a": [1, 0, 3]}, {"b": [0, 3, 0]}, years=2).measures()
+
+
 def test_a_case_that_never_pays_has_no_irr():
     case = crm.BusinessCase({"a": [10, 10]}, {"b": [0, 2]}, years=1)
     assert "internal_rate_of_return" not in case.measures()
