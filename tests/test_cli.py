@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import crmlab as crm
 from crmlab import cli
 from crmlab.base.errors import MissingExtraError
 from crmlab.course.lessons import lessons
@@ -75,3 +76,13 @@ def test_reproduce_exits_1_on_a_miss(monkeypatch, ok, code):
     monkeypatch.setattr(module, "reproduce", lambda: table)
     result = CliRunner().invoke(cli.app, ["reproduce"])
     assert result.exit_code == code and f"{sum(ok)} of 2 numbers agree" in result.output
+
+
+def test_cards_are_listed_and_written(tmp_path):
+    listed = crmlab("cards", "--lesson", "5", cwd=tmp_path)
+    assert listed.returncode == 0 and "Gini coefficient" in listed.stdout
+    written = crmlab("cards", "--anki", "deck.apkg", "--language", "fa", cwd=tmp_path)
+    assert written.returncode == 0 and f"{len(crm.load_flashcards())} cards are in deck.apkg" in written.stdout
+    assert (tmp_path / "deck.apkg").read_bytes()[:2] == b"PK"
+    again = crmlab("cards", "--anki", "deck.apkg", cwd=tmp_path)
+    assert again.returncode == 2 and "is there already" in again.stderr
