@@ -42,6 +42,18 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
+def agg() -> Iterator[None]:
+    """Pictures drawn in memory, and closed again."""
+    from matplotlib import pyplot
+
+    before = pyplot.get_backend()
+    pyplot.switch_backend("Agg")
+    yield
+    pyplot.close("all")
+    pyplot.switch_backend(before)
+
+
+@pytest.fixture
 def browser(tmp_path: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """Chromium without a window, with scripts unless parametrized with False. Skipped without it, but failed in CI."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,15 +51,10 @@ def test_wrong_options(fit, spend, wrong):
         crm.iso_value(fit, spend, **wrong)
 
 
+@pytest.mark.usefixtures("agg")
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_the_picture_labels_its_curves(table, language):
-    from matplotlib import pyplot
-
-    before = matplotlib.get_backend()
-    pyplot.switch_backend("Agg")
     ax = crm.plot_iso_value(table, levels=[10, 50, 100], language=language)
     assert {text.get_text() for text in ax.texts} >= {"10", "50", "100"}
     own = crm.plot_iso_value(table, language=language)
     assert "20" in {text.get_text() for text in own.texts}
-    pyplot.close("all")
-    pyplot.switch_backend(before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -229,18 +228,7 @@ def test_bad_input(tiny: pd.DataFrame) -> None:
         assert loyalty_profile(gaps, minimum=2, window=28).customers.loc[1, "orders"] == 4
 
 
-@pytest.fixture
-def _agg() -> Iterator[None]:
-    from matplotlib import pyplot
-
-    before = pyplot.get_backend()
-    pyplot.switch_backend("Agg")
-    yield
-    pyplot.close("all")
-    pyplot.switch_backend(before)
-
-
-@pytest.mark.usefixtures("_agg")
+@pytest.mark.usefixtures("agg")
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_plots(grocer: LoyaltyProfile, language: Any) -> None:
     from matplotlib import pyplot

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,16 +11,7 @@ import pytest
 import crmlab as crm
 from crmlab.base.errors import OptionError
 
-
-@pytest.fixture(autouse=True)
-def _agg() -> Iterator[None]:
-    from matplotlib import pyplot
-
-    before = matplotlib.get_backend()
-    pyplot.switch_backend("Agg")
-    yield
-    pyplot.close("all")
-    pyplot.switch_backend(before)
+pytestmark = pytest.mark.usefixtures("agg")
 
 
 def texts(ax: Any) -> list[str]:
