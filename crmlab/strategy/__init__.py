@@ -1,1 +1,1 @@
-"""The CRM frameworks, running: definitions, Swift's cycle, Gartner's blocks, decisions on value, programmes, success."""
+"""The CRM frameworks, running: definitions, cycle, maturity, decisions on value, programmes, measures of success."""

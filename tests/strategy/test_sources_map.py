@@ -10,7 +10,6 @@ import pytest
 import crmlab as crm
 from crmlab.base.errors import DataError
 
-
 pytestmark = pytest.mark.usefixtures("agg")
 
 
