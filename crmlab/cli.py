@@ -23,6 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+exercise = typer.Typer(help="Write exercises and prove that they hold.", no_args_is_help=True)
+app.add_typer(exercise, name="exercise")
+
 Method = Literal["cfa_sem", "pls", "both"]
 Gaps = Literal["listwise", "fiml"]
 LanguageOption = Annotated[Language, typer.Option(help="Language of the lessons.")]
@@ -92,6 +95,37 @@ def cards(
     else:
         written = write_anki(anki, lesson=lesson, language=language, overwrite=overwrite)
         Console().print(Text(f"{len(pile)} cards are in {written}."))
+
+
+@exercise.command()
+def new(
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="Its name, such as which-price.")],
+    root: Annotated[Path, typer.Option(metavar="DIR", help="The folder of exercises.")] = Path("exercises"),
+) -> None:
+    """Begin an exercise: a folder that works already, to be changed into yours."""
+    from crmlab.course.bank import new_exercise
+
+    made = new_exercise(slug, root)
+    Console().print(Text(f"{made}: change it, then: crmlab exercise test {slug} --root {root}"))
+
+
+@exercise.command()
+def test(
+    slug: Annotated[list[str] | None, typer.Argument(metavar="[SLUG]...", help="By default all.")] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Variants to draw of each.")] = 100,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="By default the bundled exercises.")] = None,
+) -> None:
+    """Draw each exercise many times: does it solve, mark, and tell mistakes apart? Exit with 1 if one does not."""
+    from crmlab.course.bank import prove_exercises
+
+    console, wrong, number = Console(), 0, 0
+    for proof in prove_exercises(slug or (), draws=draws, root=root):
+        number, wrong = number + 1, wrong + bool(proof.faults)
+        verdict = "; ".join(map(str, proof.faults)) or "holds"
+        console.print(Text(f"{proof.slug} (lesson {proof.lesson:02d}, {proof.milliseconds:.0f} ms a draw): {verdict}"))
+    console.print(f"{number - wrong} of {number} exercises hold in {draws:,} draws.")
+    if wrong:
+        raise typer.Exit(1)
 
 
 @app.command()

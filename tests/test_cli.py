@@ -86,3 +86,20 @@ def test_cards_are_listed_and_written(tmp_path):
     assert (tmp_path / "deck.apkg").read_bytes()[:2] == b"PK"
     again = crmlab("cards", "--anki", "deck.apkg", cwd=tmp_path)
     assert again.returncode == 2 and "is there already" in again.stderr
+
+
+def test_an_exercise_begins_and_is_proved(tmp_path):
+    begun = crmlab("exercise", "new", "which-price", cwd=tmp_path)
+    assert begun.returncode == 0 and "crmlab exercise test which-price" in begun.stdout
+    assert {path.name for path in (tmp_path / "exercises/which-price").iterdir()} == {"exercise.py", "en.md", "fa.md"}
+    proved = crmlab("exercise", "test", "--root", "exercises", "--draws", "200", cwd=tmp_path)
+    assert proved.returncode == 0 and "1 of 1 exercises hold in 200 draws" in proved.stdout
+    code = tmp_path / "exercises/which-price/exercise.py"
+    code.write_text(code.read_text().replace("100 * cost", "cost"))  # the mistake is none any more
+    spoilt = crmlab("exercise", "test", "which-price", "--root", "exercises", cwd=tmp_path)
+    assert spoilt.returncode == 1 and "'in_percent' is not told apart in 100 of 100" in spoilt.stdout
+    for name, message in (("which-price", "is there already"), ("Which Price", "no name for an exercise")):
+        done = crmlab("exercise", "new", name, cwd=tmp_path)
+        assert done.returncode == 2 and message in done.stderr
+    empty = crmlab("exercise", "test", "--root", "nothing", cwd=tmp_path)
+    assert empty.returncode == 2 and "holds no exercise" in empty.stderr

@@ -109,7 +109,7 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
     with the folder otherwise.
     """
     root = share("exercises") if root is None else root
-    if slug not in (known := _slugs(root)):
+    if slug not in (known := slugs(root)):
         near = difflib.get_close_matches(str(slug), known, n=3, cutoff=0.5)
         raise OptionError(f"No exercise is called {slug!r}. " + (f"Near: {', '.join(near)}." if near else
                           f"There are {', '.join(known) or 'none'}."))  # fmt: skip
@@ -143,12 +143,13 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
 
 def exercises(lesson: int | None = None) -> list[Exercise]:
     """Which exercises are there (for one lesson, if given)? By lesson, level and name."""
-    found = [load_exercise(slug) for slug in _slugs(share("exercises"))]
+    found = [load_exercise(slug) for slug in slugs(share("exercises"))]
     kept = [exercise for exercise in found if lesson in (None, exercise.lesson)]
     return sorted(kept, key=lambda exercise: (exercise.lesson, exercise.level, exercise.slug))
 
 
-def _slugs(root: Path) -> list[str]:
+def slugs(root: Path) -> list[str]:
+    """The names of the exercises in a folder."""
     return sorted(path.parent.name for path in root.glob("*/exercise.py"))
 
 
