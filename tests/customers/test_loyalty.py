@@ -247,3 +247,21 @@ def test_plots(grocer: LoyaltyProfile, language: Any) -> None:
         crm.plot_loyalty(grocer, 9999)
     with pytest.raises(crm.DataError, match="exposed"):
         crm.plot_what_if(grocer.shares())
+
+
+@pytest.mark.filterwarnings("ignore:Kinds of loyalty that cannot")
+def test_perfect_loyalty_is_one_and_what_follows_is_finite() -> None:
+    """Whoever goes to one store alone has the index 1, though 1 may come out a rounding above it, and leaves."""
+    rng = np.random.default_rng(5)
+    days = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 360, 1200), "D")
+    who = rng.integers(1, 61, 1200)
+    stores = np.where(who % 3 == 0, "north", rng.choice(["north", "south"], 1200))
+    log = pd.DataFrame({"customer_id": who, "date": days, "amount": 10.0, "order_id": range(1200), "store": stores})
+    profile = loyalty_profile(log)
+    index = profile.customers["place"]
+    assert index.between(0, 1).all() and (index[index.index % 3 == 0] == 1).sum() >= 5
+    table = profile.what_if(closes="north")
+    assert np.isfinite(table.to_numpy(dtype=float)).all()
+    assert table.loc["all", "leavers"] >= (index == 1).sum()
+    with pytest.raises(OptionError, match="nobody bought twice"):
+        loyalty_profile(log.drop_duplicates("customer_id")).what_if(closes="north")
