@@ -200,7 +200,7 @@ def loyalty_profile(
             pairs = _agreement(frame, [g for g in groups if g in frame], option, finer if finer in frame else None)
             if pairs.empty:
                 why = f"nobody bought twice, or there is one {option} only"
-                    missing[kind] = f"every {option} has a single {finer}" if finer in frame else why
+                missing[kind] = f"every {option} has a single {finer}" if finer in frame else why
                 continue
             enough = pairs["pairs"] >= minimum * (minimum - 1) / 2
             excess[kind], z[kind] = pairs.loc[enough, "excess"], pairs.loc[enough, "z"]
@@ -220,7 +220,8 @@ def loyalty_profile(
     if missing:
         text = "; ".join(f"{kind} ({why})" for kind, why in missing.items())
         warnings.warn(f"Kinds of loyalty that cannot be computed: {text}.", AssumptionWarning, stacklevel=2)
-    customers = base.drop(columns=["steps", "known"]).join(excess.clip(lower=0, upper=1))  # 1 may come out a rounding above it
+    # 1 may come out a rounding above it
+    customers = base.drop(columns=["steps", "known"]).join(excess.clip(lower=0, upper=1))
     stands_out = (excess >= least) & (z > critical)
     reasons = customers[list(_REASONS)].where(stands_out[list(_REASONS)], -1.0)
     silent = np.where(customers[list(_REASONS)].isna().all(axis=1), "too_few", "none")
