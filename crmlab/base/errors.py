@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import ModuleType
 from typing import Any
 
@@ -62,20 +63,41 @@ class DataError(CrmlabError, ValueError):
 
 def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
     """Raise OptionError, listing what is allowed, unless `value` is one of `allowed`."""
-    if value not in allowed:
+    if not isinstance(value, Hashable) or value not in allowed:
         listed = ", ".join(repr(a) for a in allowed)
         raise OptionError(f"{name}={value!r} is not known; it must be one of {listed}.")
 
 
 def check_positive(name: str, value: float, *, zero: bool = False) -> None:
-    """Raise OptionError unless `value` is a finite number above 0 (or at least 0 where `zero`)."""
-    try:
-        ok = 0 <= float(value) < float("inf") and (zero or value > 0)
-    except (TypeError, ValueError):
-        ok = False
-    if not ok:
-        bound = "0 or more" if zero else "above 0"
+    """Raise OptionError unless `value` is a number above 0 (or at least 0 where `zero`), below 1e100."""
+    if not (is_number(value) and 0 <= value < 1e100 and (zero or value > 0)):  # squares must stay finite, too
+        bound = ("0 or more" if zero else "above 0") + (", below 1e100" if is_number(value) and value >= 1e100 else "")
         raise OptionError(f"{name}={value!r} is not usable; it must be a finite number, {bound}.")
+
+
+def is_number(value: object) -> bool:
+    """Is it a number: no text, no truth value, no array?"""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise OptionError unless `value` is between 0 and 1."""
+    check_positive(name, value, zero=True)
+    if value > 1:
+        raise OptionError(f"{name}={value!r} is not usable; it is a share between 0 and 1, such as 0.05.")
+
+
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int; raises OptionError unless it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise OptionError(f"{name}={value!r} is not usable; it must be a whole number, {least} or more.")
+    return int(value)
+
+
+def check_kind(name: str, value: object, kind: type | tuple[type, ...], remedy: str) -> None:
+    """Raise OptionError, with the `remedy`, unless `value` is an object of this kind."""
+    if not isinstance(value, kind):
+        raise OptionError(f"{name} is of type {type(value).__name__}, which is not usable here; {remedy}.")
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -13,17 +13,28 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit, ndtri
 
-from crmlab.base.errors import FlatLikelihoodWarning, OptionError
+from crmlab.base.errors import FlatLikelihoodWarning, OptionError, is_number
 from crmlab.base.mle import Optimum
 
 Scale = Literal["linear", "log", "logit"]
+Seed = np.random.Generator | int | None
 
 
 def z_value(level: float) -> float:
     """The normal quantile of a two-sided interval: 1.96 for level=0.95."""
-    if not 0 < level < 1:
+    if not (is_number(level) and 0 < level < 1):
         raise OptionError(f"level={level!r} is not usable; 0.95 means a 95% interval.")
     return float(ndtri(0.5 + level / 2))
+
+
+def generator(rng: Seed, what: str) -> np.random.Generator:
+    """The random numbers of a Generator or a seed; raises OptionError where there is none."""
+    if rng is None:
+        raise OptionError(f"{what} draws at random: give rng=1 (a seed) or a numpy Generator.")
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise OptionError(f"rng={rng!r} is not usable; give a whole number, 0 or more, or a numpy Generator.") from None
 
 
 class Summary(str):

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Literal, get_args
 
-from crmlab.base.errors import OptionError, check_option
+from crmlab.base.errors import OptionError, check_option, is_number
 
 Unit = Literal["D", "W", "M"]
 
@@ -38,7 +38,7 @@ def periods(horizon: float | str, unit: str) -> float:
             raise OptionError(f"horizon={horizon!r} is not known; write a number and D, W, M or Y, such as '3Y'.")
         value = float(match[1]) * DAYS[match[2]] / length
     else:
-        value = float(horizon)
+        value = float(horizon) if is_number(horizon) else math.nan
     if not (math.isfinite(value) and value >= 0):
         raise OptionError(f"horizon={horizon!r} is not usable; it must be finite and 0 or more.")
     return value
@@ -52,6 +52,6 @@ def discount_rate(annual_discount: float, unit: str) -> float:
     >>> round(discount_rate(0.10, "W") * 365.25 / 7, 6)
     0.09531
     """
-    if not (math.isfinite(annual_discount) and annual_discount > -1):
+    if not (is_number(annual_discount) and -1 < annual_discount < math.inf):
         raise OptionError(f"annual_discount={annual_discount!r} is not usable; 0.10 means 10% a year.")
     return math.log1p(annual_discount) * days_per(unit) / DAYS["Y"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError, check_positive
+from crmlab.base.errors import OptionError, check_count, check_kind, check_positive
 from crmlab.base.look import COLOURS, axes
 from crmlab.base.words import Language, word
 from crmlab.clv.bgnbd import BGNBDFit
@@ -37,9 +37,11 @@ def iso_value(
     >>> table.loc[[1, 10], [13.0, 39.0]].round(1).to_numpy().tolist()
     [[13.3, 20.3], [0.2, 173.0]]
     """
+    check_kind("fit", fit, BGNBDFit, "give crm.BGNBD().fit(customers)")
+    check_kind("spend", spend, GammaGammaFit, "give crm.GammaGamma().fit(customers)")
     check_positive("T", T)
-    if top < 2 or points < 2:
-        raise OptionError(f"top={top!r}, points={points!r} are not usable; a map needs at least 2 of each.")
+    for name, least_two in (("top", top), ("points", points)):
+        check_count(name, least_two, 2)
     money = spend.mean_spend()[0] if monetary_value is None else monetary_value
     check_positive("monetary_value", money)
     frequency, recency = np.arange(1, top + 1), np.linspace(0, T, points + 1)[1:]
@@ -57,6 +59,8 @@ def plot_iso_value(
     table: pd.DataFrame, *, levels: list[float] | None = None, ax: Axes | None = None, language: Language = "en"
 ) -> Axes:
     """Who is worth the same? Curves of equal value from `iso_value`; beyond the dashed line more orders mean less."""
+    if not isinstance(table, pd.DataFrame) or "unit" not in table.attrs:
+        raise OptionError("table is not usable; give the result of crm.iso_value(...), as it is.")
     ax = axes(
         ax, title=word("value.iso_title", language),
         x=word("clv.recency", language, unit=word(f"unit.{table.attrs['unit']}", language)),
@@ -64,6 +68,9 @@ def plot_iso_value(
     )  # fmt: skip
     recency, frequency = table.columns.to_numpy(dtype=float), table.index.to_numpy(dtype=float)
     values = table.to_numpy(dtype=float)
+    check_kind("levels", levels, (list, tuple, np.ndarray, type(None)), "give a list of amounts, or None")
+    for amount in () if levels is None else levels:
+        check_positive("levels", float(amount) if isinstance(amount, np.number) else amount)
     if levels is None:
         steps = np.outer(10.0 ** np.arange(0, 10), [1, 2, 5]).ravel()
         levels = [step for step in steps if values.min() < step < values.max()] or [float(values.mean())]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError, check_positive
+from crmlab.base.errors import OptionError, check_positive, is_number
 from crmlab.base.fit import with_interval
 from crmlab.base.period import discount_rate, periods
 from crmlab.clv.bgnbd import HISTORY, BGNBDFit
@@ -34,7 +34,7 @@ def _terms(
     fit: BGNBDFit, horizon: float | str, annual_discount: float, margin: float,
     cost_per_order: float, acquisition_cost: float,
 ) -> _Terms:  # fmt: skip
-    if not 0 < margin <= 1:
+    if not (is_number(margin) and 0 < margin <= 1):
         raise OptionError(f"margin={margin!r} is not usable; 0.30 means that 30% of an order's amount is left.")
     check_positive("cost_per_order", cost_per_order, zero=True)
     check_positive("acquisition_cost", acquisition_cost, zero=True)

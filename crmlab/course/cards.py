@@ -12,7 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import CrmlabError, OptionError, check_option, require
+from crmlab.base.errors import CrmlabError, OptionError, check_count, check_option, require
 from crmlab.base.table import text_html
 from crmlab.base.words import Language, word
 from crmlab.course.widget import fold_out, widget
@@ -61,14 +61,14 @@ def cards(lesson: int | None = None, seed: int = 0, language: Language = "en") -
     """
     check_option("language", language, get_args(Language))
     table = _pick(load_flashcards(), lesson)
-    order = np.random.default_rng(seed).permutation(len(table))
+    order = np.random.default_rng(check_count("seed", seed, 0)).permutation(len(table))
     table = table.rename(columns={f"front_{language}": "front", f"back_{language}": "back"})
     return Cards(table.iloc[order][["front", "back", "source", "id", "lesson"]].reset_index(drop=True), language)
 
 
 def _pick(table: pd.DataFrame, lesson: int | None) -> pd.DataFrame:
-    there = sorted(table["lesson"].unique())
-    if lesson is not None and lesson not in there:
+    there = sorted(table["lesson"].unique().tolist())
+    if lesson is not None and check_count("lesson", lesson) not in there:
         raise OptionError(f"lesson={lesson!r} has no cards; the lessons {', '.join(map(str, there))} have.")
     return table if lesson is None else table[table["lesson"] == lesson]
 

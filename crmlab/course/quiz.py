@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError, check_option, require
+from crmlab.base.errors import OptionError, check_count, check_option, require
 from crmlab.base.table import text_html
 from crmlab.base.words import Language, word
 from crmlab.course.exercise import ROWS_SHOWN, Exercise, exercises
@@ -60,7 +60,7 @@ class Quiz:
 
     def check(self, question: int, choice: str) -> str:
         """Is choice "a", "b", ... ("الف", "ب", ... in Persian) of question 1, 2, ... right? What is said to it."""
-        if question not in range(1, len(self) + 1):
+        if check_count("question", question) > len(self):
             raise OptionError(f"question={question!r} is not one of 1 to {len(self)}.")
         choices = dict(self._lettered(self.questions[question - 1]))
         check_option("choice", choice, tuple(choices))
@@ -100,9 +100,9 @@ def quiz(lesson: int, n: int = 8, seed: int = 0, language: Language = "en") -> Q
     (4, {1})
     """
     check_option("language", language, get_args(Language))
-    if n < 1:
-        raise OptionError(f"n={n!r} is not usable; ask for 1 question or more.")
-    rng = np.random.default_rng([seed, lesson])
+    for name, value in (("lesson", lesson), ("n", n)):
+        check_count(name, value)
+    rng = np.random.default_rng([check_count("seed", seed, 0), lesson])
     worked = list(_from_exercises(exercises(lesson), rng, language))
     cards = load_flashcards()
     known = list(_from_cards(cards[cards["lesson"] == lesson], rng, language))
@@ -136,7 +136,7 @@ def _from_exercises(bank: list[Exercise], rng: np.random.Generator, language: La
         if len(wrong) >= FEWEST_WRONG:
             others = [Choice(shown, False, said) for shown, said in wrong.items()]
             yield _question(
-                f"**{text.title}.** {text.prompt}", Choice(right, True, text.solution), others, exercise.slug, rng
+                f"**{text.title}**\n\n{text.prompt}", Choice(right, True, text.solution), others, exercise.slug, rng
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,16 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from crmlab.base.errors import AssumptionWarning, DataError, Fault, OptionError, check_positive
+from crmlab.base.errors import (
+    AssumptionWarning,
+    DataError,
+    Fault,
+    OptionError,
+    check_count,
+    check_kind,
+    check_positive,
+    is_number,
+)
 from crmlab.base.fit import Shown, Summary, z_value
 from crmlab.data.schemas import as_day, check_transactions, iso_day
 from crmlab.data.tables import fetch, nearest, open_table
@@ -48,6 +57,7 @@ class LoyaltyProfile(Shown):
         """How many customers, and how much of the revenue, belong to each main kind? Wilson intervals of the share."""
         from scipy.stats import binomtest
 
+        z_value(level)
         known = self.customers[self.customers["main"] != "too_few"]
         rows = []
         for kind in (*(k for k in KINDS if k not in self.missing), "none"):
@@ -88,7 +98,7 @@ class LoyaltyProfile(Shown):
             p = p * min(1.0, price_rise / self.discount)
         else:
             where = c["store" if kind == "place" else "seller"]
-            if value not in set(where.dropna()):
+            if not isinstance(value, Hashable) or value not in set(where.dropna()):
                 near = nearest(str(value), where.dropna().unique())
                 hint = f"Did you mean {near!r}? " if near else ""
                 listed = ", ".join(map(str, sorted(where.dropna().unique())))
@@ -184,9 +194,8 @@ def loyalty_profile(
     [0.25, 0.0]
     """
     for name, given, low in (("window", window, 2), ("every", every, 1), ("minimum", minimum, 2)):
-        if isinstance(given, bool) or not isinstance(given, int) or given < low:
-            raise OptionError(f"{name}={given!r} is not usable; it must be a whole number, {low} or more.")
-    if every * 2 > window or not 0 <= least < 1:
+        check_count(name, given, low)
+    if every * 2 > window or not (is_number(least) and 0 <= least < 1):
         raise OptionError(f"every={every} must fit twice into window={window}, and least={least} lie in 0 to 1.")
     critical = float(ndtri(1 - (1 - level) / len(_REASONS))) if z_value(level) else 0.0
     lines, visits, base = _counts(log, columns, as_day(end, "end"), window, every)
@@ -246,9 +255,14 @@ def choice_index(counts: pd.Series, market: pd.Series) -> pd.Series:
     >>> choice_index(pd.Series({"Corner": 3, "Park": 1}), pd.Series({"Corner": 50, "Park": 50})).round(3).tolist()
     [0.625, 0.5, 0.5, 0.0]
     """
+    for name, given in (("counts", counts), ("market", market)):
+        check_kind(name, given, pd.Series, "give a Series of counts by option")
+        if given.index.has_duplicates or not pd.api.types.is_numeric_dtype(given):
+            raise DataError(Fault("", "an option stands twice, or is not counted", "Give one count each."), name)
     hers, all_of_it = counts.astype(float), market.astype(float)
     others = all_of_it.sub(hers, fill_value=0)
-    if not (hers.sum() >= 2 and (hers >= 0).all() and np.isfinite(hers).all() and (others >= 0).all()):
+    counted = ((hers >= 0) & (hers % 1 == 0)).all() and ((others >= 0) & np.isfinite(others)).all()
+    if not (hers.sum() >= 2 and counted):
         remedy = "Give two choices or more, and count hers in the market too."
         raise DataError(Fault("", "the counts are no counts, or the market has fewer", remedy), "the choices")
     n, shares = hers.sum(), all_of_it / all_of_it.sum()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, OptionError
+from crmlab.base.errors import DataError, Fault, OptionError, check_kind
 from crmlab.base.look import COLOURS, axes
 from crmlab.base.words import Language, word
 from crmlab.customers.loyalty import KINDS, LoyaltyProfile
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 def plot_loyalty(profile: LoyaltyProfile, customer: Any, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What is this customer loyal to? The six indices as dots, against the average customer's (hollow)."""
+    check_kind("profile", profile, LoyaltyProfile, "give the result of crm.loyalty_profile(log)")
+    check_kind("customer", customer, Hashable, "give an id of profile.customers.index")
     if customer not in profile.customers.index:
         raise OptionError(f"customer={customer!r} is not in the log; choose from profile.customers.index.")
     own, mean = profile.customers.loc[customer], profile.customers[list(KINDS)].mean()
@@ -47,6 +50,7 @@ def plot_loyalty(profile: LoyaltyProfile, customer: Any, ax: Axes | None = None,
 
 def plot_loyalty_kinds(profile: LoyaltyProfile, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What are our customers loyal to? The share of each main kind with its interval, and its share of the revenue."""
+    check_kind("profile", profile, LoyaltyProfile, "give the result of crm.loyalty_profile(log)")
     table = profile.shares()
     ax = axes(
         ax, size=(7, 3.8), title=word("loyalty.kinds_title", language), x=word("loyalty.share", language),
@@ -75,8 +79,11 @@ def plot_what_if(table: pd.DataFrame, ax: Axes | None = None, language: Language
 
     `days` is the profile's window, for the axis.
     """
+    check_kind("table", table, pd.DataFrame, "give the result of profile.what_if(...)")
     faults = missing_columns(("exposed", "leavers", "at_risk", "at_risk_low", "at_risk_high"), list(table.columns))
-    if faults or "all" not in table.index:
+    if "all" not in table.index:
+        faults.append(Fault("", "there is no row 'all'", "Give the result of profile.what_if(...), whole."))
+    if faults:
         raise DataError(faults, "the what-if table")
     parts, whole = table.drop(index="all").query("exposed > 0"), table.loc["all"]
     share = f"{whole['at_risk'] / whole['exposed']:.0%}" if whole["exposed"] else "0%"

@@ -61,9 +61,13 @@ def as_day(value: str | dt.date | None, name: str) -> dt.date | None:
     if value is None:
         return None
     try:
-        return dt.date.fromisoformat(value) if isinstance(value, str) else pd.Timestamp(value).date()
-    except (TypeError, ValueError):
-        raise OptionError(f"{name}={value!r} is no date; write it as '1997-09-30'.") from None
+        if isinstance(value, str):
+            return dt.date.fromisoformat(value)
+        if isinstance(value, dt.date | np.datetime64) and not pd.isna(value):  # a number would be taken as nanoseconds
+            return pd.Timestamp(value).date()
+    except ValueError:
+        pass
+    raise OptionError(f"{name}={value!r} is no date; write it as '1997-09-30'.")
 
 
 def check_transactions(

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError, check_positive
+from crmlab.base.errors import OptionError, check_count, check_kind, check_positive, check_share
+from crmlab.base.fit import generator
+from crmlab.data.schemas import as_day
 from crmlab.data.simulate import purchase_times
 
 KINDS = ("product", "service", "brand", "place", "price", "person")
@@ -25,7 +27,7 @@ MIX = {
 
 
 def simulate_grocer(
-    n: int, *, rng: np.random.Generator, start: str = "2024-09-20", end: str = "2025-09-19",
+    n: int, *, rng: np.random.Generator | int, start: str = "2024-09-20", end: str = "2025-09-19",
     mix: Mapping[str, float] = MIX, strength: tuple[float, float] = (0.6, 0.95), background: float = 0.2,
     rate: tuple[float, float] = (0.9, 4.0), dropout: tuple[float, float] = (0.6, 12.0), offers: float = 0.15,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
@@ -44,7 +46,7 @@ def simulate_grocer(
     Parameters
     ----------
     n, rng
-        How many customers; the generator of random numbers.
+        How many customers; the random numbers, or a seed.
     start, end
         First and last day. First visits fall evenly on the first quarter of this time.
     mix
@@ -68,10 +70,12 @@ def simulate_grocer(
     (['customer_id', 'kind', 'strength', 'store', 'seller', 'brand'], True)
     """
     _check(n, mix, strength, background, offers)
-    for name, value in (("r", rate[0]), ("alpha", rate[1]), ("a", dropout[0]), ("b", dropout[1])):
-        check_positive(name, value)
-    day0 = np.datetime64(start, "D")
-    days = int((np.datetime64(end, "D") - day0).astype(int)) + 1
+    for name, pair in (("rate", rate), ("dropout", dropout)):
+        for value in _pair(name, pair):
+            check_positive(name, value)
+    rng = generator(rng, "simulate_grocer")
+    day0 = np.datetime64(as_day(start, "start"), "D")
+    days = int((np.datetime64(as_day(end, "end"), "D") - day0).astype(int)) + 1
     if days < 28:
         raise OptionError(f"start={start}, end={end} must be four weeks apart at least.")
     kinds = np.array(list(mix))
@@ -141,15 +145,25 @@ def simulate_grocer(
 
 
 def _check(n: int, mix: Mapping[str, float], strength: tuple[float, float], background: float, offers: float) -> None:
-    unknown = sorted(set(mix) - {*KINDS, "none"})
+    check_count("n", n)
+    check_kind("mix", mix, Mapping, "give shares by kind")
+    shares = [*((f"mix[{k!r}]", v) for k, v in mix.items()), *(("strength", v) for v in _pair("strength", strength))]
+    for name, value in [*shares, ("background", background), ("offers", offers)]:
+        check_share(name, value)
+    unknown = sorted(set(mix) - {*KINDS, "none"}, key=str)
     problems = [
-        (f"n={n!r} must be a whole number above 0", isinstance(n, bool) or not isinstance(n, int) or n < 1),
         (f"mix names {unknown}; kinds are {', '.join(KINDS)} and none", bool(unknown)),
-        (f"mix={dict(mix)} must be shares that add up to 1",
-         any(v < 0 for v in mix.values()) or abs(sum(mix.values()) - 1) > 1e-9),
-        (f"strength={strength!r} must be two shares, the smaller first", not 0 <= strength[0] <= strength[1] <= 1),
-        (f"background={background!r} and offers={offers!r} must be shares", not (0 <= background <= 1 > offers >= 0)),
+        (f"mix={dict(mix)} must be shares that add up to 1", abs(sum(mix.values()) - 1) > 1e-9),
+        (f"strength={strength!r} must be two shares, the smaller first", strength[0] > strength[1]),
+        (f"offers={offers!r} must be below 1", offers == 1),
     ]  # fmt: skip
     wrong = [what for what, is_wrong in problems if is_wrong]
     if wrong:
         raise OptionError("; ".join(wrong) + ".")
+
+
+def _pair(name: str, pair: tuple[float, float]) -> tuple[float, float]:
+    check_kind(name, pair, (tuple, list), "give two numbers")
+    if len(pair) != 2:
+        raise OptionError(f"{name}={pair!r} is not usable; give two numbers.")
+    return pair

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError
+from crmlab.base.errors import DataError, Fault, OptionError, check_kind
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -137,7 +137,8 @@ def missing_columns(needs: Iterable[str], existing: Sequence[str]) -> list[Fault
 
 def _renamed(existing: Sequence[str], columns: Mapping[str, str] | None, name: str) -> dict[str, str]:
     """Existing names to ours; faults for names that are not there or would stand twice."""
-    columns = columns or {}
+    columns = {} if columns is None else columns
+    check_kind("columns", columns, Mapping, "give your names and ours, such as {'client': 'customer_id'}")
     faults = []
     for theirs in columns:
         if theirs not in existing:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import f as fisher
 
-from crmlab.base.errors import AssumptionWarning, DataError, Fault, OptionError, require
-from crmlab.base.fit import Shown, Summary, z_value
+from crmlab.base.errors import AssumptionWarning, DataError, Fault, check_count, check_kind, require
+from crmlab.base.fit import Shown, Summary, generator, z_value
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,8 +60,7 @@ def kappa(
     [0.75, 0.5, 0.5]
     """
     z = z_value(level)
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
-        raise OptionError(f"draws={draws!r} is not usable; it must be a whole number, 100 or more.")
+    check_count("draws", draws, 100)
     table = _checked(ratings)
     names = [str(rater) for rater in table.columns]
     flat, found = pd.factorize(table.to_numpy().ravel())
@@ -85,8 +84,8 @@ def kappa(
         row = (names[a], names[b], np.trace(cross) / len(codes), chance, cohen.kappa, cohen.std_kappa, *bounds)
         pairs.append(row)
     counts = (codes[:, :, None] == np.arange(len(found))).sum(axis=1)
-    generator = np.random.default_rng(rng)
-    samples = (counts[generator.integers(0, len(counts), len(counts))] for _ in range(draws))
+    random = generator(rng, "kappa")
+    samples = (counts[random.integers(0, len(counts), len(counts))] for _ in range(draws))
     # a sample of items that are all of one category has no kappa
     drawn = [rater.fleiss_kappa(s) for s in samples if (s.sum(axis=0) > 0).sum() > 1]
     low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
@@ -108,7 +107,7 @@ def icc(ratings: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     squares R of targets, C of raters and E of the rest, ICC(2,1) = (R - E) / (R + (k - 1) E + k (C - E) / n), and
     ICC(2,k) = (R - E) / (R + (C - E) / n). Rows "single" and "mean"; columns icc, low, high, targets, raters. Bounds
     are cut at 0 and 1; where R < E the ICC is 0, with a warning. Raises DataError for empty cells, text, fewer than
-    three targets or two raters, and ratings that are all the same.
+    three targets or two raters, and where every rater gives all targets the same number.
 
     >>> icc(pd.DataFrame({"Mina": [1, 2, 4, 5], "Omid": [2, 2, 4, 4]}))["icc"].round(3).tolist()
     [0.889, 0.941]
@@ -124,8 +123,9 @@ def icc(ratings: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         ]  # fmt: skip
         raise DataError(faults, "the ratings")
     n, k = x.shape
-    if np.ptp(x) == 0:
-        raise DataError(Fault("", "all ratings are the same number", "Rate targets that differ."), "the ratings")
+    if (np.ptp(x, axis=0) == 0).all():
+        what = "every rater gives all targets the same number"
+        raise DataError(Fault("", what, "Rate targets that differ."), "the ratings")
     target, rater = x.mean(axis=1, keepdims=True), x.mean(axis=0, keepdims=True)
     R = k * target.var(ddof=1)
     C = n * rater.var(ddof=1)
@@ -154,8 +154,8 @@ def _single(R: float, C: float, E: float, n: int, k: int, level: float) -> tuple
 
 
 def _checked(ratings: pd.DataFrame) -> pd.DataFrame:
-    table = pd.DataFrame(ratings)
-    faults = []
+    check_kind("ratings", ratings, pd.DataFrame, "give a DataFrame with a row an item, a column a rater")
+    table, faults = ratings, []
     if table.shape[1] < 2:
         faults.append(Fault("", "there are fewer than two raters", "Give a column a rater, a row an item."))
     if len(table) < 3:

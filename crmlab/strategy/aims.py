@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_option
+from crmlab.base.errors import DataError, Fault, OptionError, check_kind, check_option
 from crmlab.base.look import COLOURS, axes
 from crmlab.base.table import localized
+from crmlab.base.toml import bundled_toml
 from crmlab.base.words import Language, word
 from crmlab.data.tables import missing_columns
 
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
 SEVENTEEN = "seventeen"
 
 
-@cache
 def _tree() -> dict[str, Any]:
-    return tomllib.loads(files("crmlab.strategy").joinpath("aims.toml").read_text(encoding="utf-8"))
+    return bundled_toml("crmlab.strategy", "aims.toml")
 
 
 def aims(which: str | None = SEVENTEEN, language: Language = "en") -> pd.DataFrame:
@@ -60,14 +57,17 @@ def plan_gaps(
     """
     from crmlab.strategy.success import kpis
 
+    check_kind("plans", plans, Mapping, "give the aims of each plan, such as {'mailing': ['keep']}")
+    for name, some in {**plans, "measured": measured}.items():
+        check_kind(str(name), some, Collection, "give a list of names")
     table = aims(which)
     tree = {aim: (text, needs) for aim, text, needs in zip(table["id"], table["aim"], table["kpis"], strict=True)}
     served = {aim for some in plans.values() for aim in some}
-    wrong = sorted(served - set(tree))
-    unknown = sorted(set(measured) - set(kpis()["name"]))
+    wrong = sorted(served - set(tree), key=str)
+    unknown = sorted(set(measured) - set(kpis()["name"]), key=str)
     for what, names, where in (("aim", wrong, "crm.aims()"), ("KPI", unknown, "crm.kpis()")):
         if names:
-            raise OptionError(f"{', '.join(names)}: no such {what}; {where} lists them.")
+            raise OptionError(f"{', '.join(map(str, names))}: no such {what}; {where} lists them.")
     pairs = [(plan, aim) for plan, some in plans.items() for aim in some]
     rows = []
     for plan, aim in [*pairs, *(("", aim) for aim in tree if aim not in served)]:
@@ -87,6 +87,8 @@ def plot_aims(
     """
     from crmlab.strategy.success import kpis
 
+    check_kind("table", table, pd.DataFrame, "give some rows of crm.aims()")
+    check_kind("measured", measured, (Collection, type(None)), "give a list of names, or None")
     if faults := missing_columns(("aim", "benefit", "kpis"), [str(c) for c in table.columns]):
         raise DataError(faults, "the aims")
     if table.empty:

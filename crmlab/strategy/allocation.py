@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError, check_option, check_positive
-from crmlab.base.fit import z_value
+from crmlab.base.errors import OptionError, check_count, check_kind, check_option, check_positive, check_share
+from crmlab.base.fit import generator, z_value
 
 Side = Literal["acquisition", "retention"]
 # what the split hangs on; `room` is ceiling - floor, `speed` how fast spending uses the room up
@@ -59,9 +59,7 @@ class Response:
 
     def share(self, spend: float | np.ndarray) -> float | np.ndarray:
         """The share that says yes at `spend` a head (0 or more)."""
-        if not (np.isfinite(spend).all() and (np.asarray(spend) >= 0).all()):
-            raise OptionError(f"spend={spend!r} is not usable; it must be finite, 0 or more.")
-        value = self.floor - self.room * np.expm1(-self.speed * np.asarray(spend, dtype=float))
+        value = self.floor - self.room * np.expm1(-self.speed * _amounts("spend", spend))
         return float(value) if np.ndim(spend) == 0 else value
 
 
@@ -88,12 +86,12 @@ class Allocation:
 
     def gain(self, to_acquisition: float | np.ndarray) -> np.ndarray:
         """What the whole budget adds to customer equity at this split, before the budget itself is taken off."""
-        return _gain(np.asarray(to_acquisition, dtype=float), self.budget, self.theta)
+        return _gain(_amounts("to_acquisition", to_acquisition, self.budget), self.budget, self.theta)
 
     def brought(self, side: Side, money: float | np.ndarray) -> np.ndarray:
         """What does `money` on one side, "acquisition" or "retention", add to customer equity?"""
         check_option("side", side, get_args(Side))
-        return _brought(np.asarray(money, dtype=float), *self.theta.reshape(4, 2)[:, get_args(Side).index(side)])
+        return _brought(_amounts("money", money), *self.theta.reshape(4, 2)[:, get_args(Side).index(side)])
 
     def table(self) -> pd.DataFrame:
         """Each side: money, per_head, share that says yes, people (won or kept), extra (because of the money),
@@ -119,14 +117,16 @@ class Allocation:
 
     def curve(self, points: int = 201) -> pd.DataFrame:
         """The gain at every split: share_to_acquisition, gain."""
-        share = np.linspace(0, 1, points)
+        share = np.linspace(0, 1, check_count("points", points, 2))
         return pd.DataFrame({"share_to_acquisition": share, "gain": self.gain(share * self.budget)})
 
     def flat(self, within: float = 0.01) -> tuple[float, float]:
         """Between which shares to acquisition is the gain at most `within` (1%) below the best?"""
+        check_share("within", within)
         curve = self.curve(2001)
         near = curve.loc[curve["gain"] >= (1 - within) * self.gain(self.to_acquisition), "share_to_acquisition"]
-        return float(near.min()), float(near.max())
+        shares = np.append(near, self.to_acquisition / self.budget)  # the best may lie between two points of the curve
+        return float(shares.min()), float(shares.max())
 
 
 def allocate(
@@ -147,6 +147,8 @@ def allocate(
     >>> round(split.to_acquisition, 2), round(split.to_retention, 2)
     (500.0, 500.0)
     """
+    for side, response in (("acquisition", acquisition), ("retention", retention)):
+        check_kind(side, response, Response, "give a crm.Response(ceiling, at_spend, reaches)")
     given = {"budget": budget, "prospects": prospects, "customers": customers}
     for name, number in (given | {"value_new": value_new, "value_kept": value_kept}).items():
         check_positive(name, number)
@@ -162,6 +164,7 @@ def split_sensitivity(allocation: Allocation, *, change: float = 0.20) -> pd.Dat
     loss_low, loss_high: what keeping today's split would then cost. (Who stays without any money, the floor, is not
     among them: money cannot move those customers.)
     """
+    _check(allocation)
     check_positive("change", change)
     if change >= 1:
         raise OptionError(f"change={change!r} is not usable; 0.20 means 20%.")
@@ -189,13 +192,15 @@ def value_of_information(
     were known before splitting, less the gain of the best split without knowing it (the expected value of perfect
     information; Raiffa & Schlaifer 1961).
     """
+    _check(allocation)
+    check_count("draws", draws, 100)
     spreads = dict(spread) if isinstance(spread, Mapping) else dict.fromkeys(PARAMETERS, spread)
     if unknown := sorted(set(spreads) - set(PARAMETERS)):
         raise OptionError(f"spread names {', '.join(unknown)}; it may name {', '.join(PARAMETERS)}.")
     for name, sd in spreads.items():
         check_positive(f"spread of {name}", sd, zero=True)
     z_value(level)
-    normal = np.random.default_rng(rng).standard_normal((len(PARAMETERS), draws))
+    normal = generator(rng, "value_of_information").standard_normal((len(PARAMETERS), draws))
     sds = np.array([spreads.get(name, 0.0) for name in PARAMETERS])
     money = np.linspace(0, allocation.budget, 401)[:, None]
     rows = {}
@@ -222,6 +227,8 @@ def ratio_test(allocation: Allocation, ratios: Sequence[float] = tuple(range(2, 
     cost_per_won, cost_per_kept (spending / all who stay), cost_per_saved (spending / those who stay because of it),
     share_to_acquisition. OptionError where a ratio would need more than all prospects.
     """
+    _check(allocation)
+    check_kind("ratios", ratios, (Sequence, np.ndarray), "give a list of numbers")
     a, r = allocation.acquisition, allocation.retention
     kept, saved = r.at_spend / r.reaches, r.at_spend / (r.reaches - r.floor)
     rows = []
@@ -252,9 +259,24 @@ def simple_clv(
     for name, number in (("margin", margin), ("discount", discount)):
         check_positive(name, number)
     check_positive("acquisition_cost", acquisition_cost, zero=True)
-    if not 0 <= retention <= 1:
-        raise OptionError(f"retention={retention!r} is not usable; it is a share, 0 to 1.")
+    check_share("retention", retention)
+    check_option("first", first, (True, False))
     return margin * (retention / (1 + discount - retention) + first) - acquisition_cost
+
+
+def _check(allocation: Allocation) -> None:
+    check_kind("allocation", allocation, Allocation, "give the result of crm.allocate(...)")
+
+
+def _amounts(name: str, value: Any, most: float = np.inf) -> np.ndarray:
+    try:
+        x = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        x = np.array(np.nan)
+    if not (np.isfinite(x) & (x >= 0) & (x <= most)).all():
+        bound = "" if most == np.inf else f" and at most {most:g}"
+        raise OptionError(f"{name}={value!r} is not usable; it must be finite, 0 or more{bound}.")
+    return x
 
 
 def _split(budget: float, theta: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from crmlab.base.errors import AssumptionWarning, DataError, Fault, OptionError, check_option
-from crmlab.base.fit import Shown, Summary, z_value
+from crmlab.base.errors import AssumptionWarning, DataError, Fault, check_count, check_kind, check_option
+from crmlab.base.fit import Shown, Summary, generator, z_value
 from crmlab.strategy.agreement import icc
 from crmlab.strategy.gartner import LEVELS, MaturityModel
 
@@ -80,21 +80,20 @@ def assess(
     """
     check_option("resample", resample, get_args(Resample))
     z_value(level)
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
-        raise OptionError(f"draws={draws!r} is not usable; it must be a whole number, 100 or more.")
+    check_count("draws", draws, 100)
+    random = generator(rng, "assess")
     wide = _wide(model, ratings)
     n = len(wide)
     if n < FEW:
         text = f"{n} respondents: the interval cannot leave their range, and covers the truth too seldom."
         warnings.warn(text, AssumptionWarning, stacklevel=3)
-    generator = np.random.default_rng(rng)
-    counts = generator.multinomial(n, np.full(n, 1 / n), draws) / n
+    counts = random.multinomial(n, np.full(n, 1 / n), draws) / n
     means, drawn = {}, {}
     for block, items in model.indicators.groupby("block", sort=False):
         x, w = wide[items.index].to_numpy(), items["weight"].to_numpy(float)
         means[block] = x @ w
         if resample == "both":
-            again = generator.multinomial(len(w), np.full(len(w), 1 / len(w)), draws) * w
+            again = random.multinomial(len(w), np.full(len(w), 1 / len(w)), draws) * w
             drawn[block] = np.einsum("dr,ri,di->d", counts, x, again / again.sum(axis=1, keepdims=True))
         else:
             drawn[block] = counts @ means[block]
@@ -136,7 +135,7 @@ def _agreement(model: MaturityModel, wide: pd.DataFrame, deviations: pd.DataFram
         x = wide if block == "all" else wide[model.indicators.index[model.indicators["block"] == block]]
         found: list[float] = [np.nan, np.nan, np.nan]
         note = "no ICC (too few indicators, or no variance): read r_wg"
-        if x.shape[1] > 2 and np.ptp(x.to_numpy()) > 0:
+        if x.shape[1] > 2 and np.ptp(x.to_numpy(), axis=1).any():
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", AssumptionWarning)
                 found = icc(x.T, level=level)[["icc", "low", "high"]].to_numpy()[0].tolist()
@@ -152,7 +151,8 @@ def _agreement(model: MaturityModel, wide: pd.DataFrame, deviations: pd.DataFram
 
 def _wide(model: MaturityModel, ratings: pd.DataFrame) -> pd.DataFrame:
     """A row a respondent, a column an indicator, checked."""
-    table, long = pd.DataFrame(ratings), ("respondent", "indicator", "rating")
+    check_kind("ratings", ratings, pd.DataFrame, "give a DataFrame, long or wide")
+    table, long = ratings, ("respondent", "indicator", "rating")
     faults = []
     if "indicator" in table or "rating" in table:
         if lacking := [c for c in long if c not in table]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +11,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, FitError, OptionError, check_option
-from crmlab.base.fit import Shown, Summary, z_value
+from crmlab.base.errors import (
+    DataError,
+    Fault,
+    FitError,
+    OptionError,
+    check_count,
+    check_kind,
+    check_option,
+    check_share,
+)
+from crmlab.base.fit import Shown, Summary, generator, z_value
+from crmlab.base.toml import read_toml
 from crmlab.strategy.finance import (
     internal_rate_of_return,
     net_present_value,
@@ -40,6 +49,8 @@ class Risk(Shown):
 
     def percentiles(self, at: Sequence[float] = (5, 25, 50, 75, 95)) -> pd.Series:
         """Below which value does the NPV stay with `at` percent probability?"""
+        for percent in numbers("at", at):
+            check_share("at / 100", percent / 100)
         return pd.Series(np.percentile(self.npv, at), index=pd.Index(at, name="percentile"), name="npv")
 
     def summary(self) -> Summary:
@@ -68,8 +79,9 @@ class BusinessCase(Shown):
     def __init__(
         self, costs: Mapping[str, Any], benefits: Mapping[str, Any], years: int, discount: float = 0.10
     ) -> None:
-        if isinstance(years, bool) or not isinstance(years, int) or years < 1:
-            raise OptionError(f"years={years!r} is not usable; it must be a whole number, 1 or more.")
+        check_count("years", years)
+        for kind, lines in (("costs", costs), ("benefits", benefits)):
+            check_kind(kind, lines, Mapping, "give lines by name, such as {'licence': [100, 10, 10]}")
         net_present_value(discount, [0.0])  # refuses a discount of -1 or less
         self.years, self.discount = years, float(discount)
         faults = [Fault("", f"there are no {kind}", "Name at least one.") for kind, lines in
@@ -88,10 +100,7 @@ class BusinessCase(Shown):
     @classmethod
     def from_toml(cls, path: str | Path) -> BusinessCase:
         """The case in a TOML file: years, discount, and the tables [costs] and [benefits]."""
-        try:
-            found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataError(Fault("", f"cannot be read: {error}", "Give a TOML file."), f"'{path}'") from error
+        found = read_toml(path)
         allowed = {"costs", "benefits", "years", "discount"}
         faults = [Fault(k, "is missing", "Add it.") for k in ("costs", "benefits", "years") if k not in found]
         faults += [Fault(k, "is not known", f"Known: {', '.join(sorted(allowed))}.") for k in found if k not in allowed]
@@ -163,12 +172,11 @@ class BusinessCase(Shown):
         """
         check_option("shape", shape, get_args(Shape))
         z_value(level)
-        if isinstance(n, bool) or not isinstance(n, int) or n < 100:
-            raise OptionError(f"n={n!r} is not usable; it must be a whole number of draws, 100 or more.")
-        generator = np.random.default_rng(rng)
+        check_count("n", n, 100)
+        random = generator(rng, "monte_carlo")
         npv = np.zeros(n)
         for line in self._lines.values():
-            npv += self._weights() @ _drawn(line, generator.random(n), shape)
+            npv += self._weights() @ _drawn(line, random.random(n), shape)
         low, high = np.quantile(npv, [(1 - level) / 2, (1 + level) / 2])
         loss = share("p_loss", int((npv < 0).sum()), n)
         return Risk(npv, float(npv.mean()), float(low), float(high), loss, level)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_option
+from crmlab.base.errors import DataError, Fault, OptionError, check_count, check_kind, check_option
 from crmlab.base.look import COLOURS, axes
+from crmlab.base.toml import bundled_toml
 from crmlab.base.words import Language, word
 from crmlab.data.tables import missing_columns
 
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
 Subject = Literal["crm", "marketing"]
 
 
-@cache
 def _book() -> dict[str, Any]:
-    return tomllib.loads(files("crmlab.strategy").joinpath("definitions.toml").read_text(encoding="utf-8"))
+    return bundled_toml("crmlab.strategy", "definitions.toml")
 
 
 def code_book(subject: Subject = "crm", language: Language = "en") -> pd.DataFrame:
@@ -52,9 +49,10 @@ def majority(codes: pd.DataFrame) -> pd.Series:
     >>> majority(pd.DataFrame({"A": ["x", "x"], "B": ["y", "y"], "C": ["y", "z"]})).tolist()
     ['y', 'undecided']
     """
+    check_kind("codes", codes, pd.DataFrame, "give a DataFrame with a row an item, a column a rater")
     found = []
     for row in codes.itertuples(index=False, name=None):
-        ranked = Counter(code for code in row if isinstance(code, str) and code).most_common(2)
+        ranked = Counter(code for code in row if not pd.isna(code) and code != "").most_common(2)
         alone = ranked and (len(ranked) == 1 or ranked[0][1] > ranked[1][1])
         found.append(ranked[0][0] if alone else "undecided")
     return pd.Series(found, index=codes.index, name="perspective")
@@ -70,18 +68,21 @@ def word_counts(texts: pd.Series, by: Iterable[str] | None = None) -> pd.DataFra
     >>> word_counts(pd.Series(["Managing customers", "A customer is a person"])).loc["customer"].tolist()
     [100.0, 2.0]
     """
-    texts = pd.Series(texts)
-    empty = texts.isna() | (texts.astype(str).str.strip() == "")
+    check_kind("texts", texts, pd.Series, "give a Series of texts")
+    empty = ~texts.map(lambda text: isinstance(text, str) and bool(text.strip())).astype(bool)
     if empty.any() or texts.empty:
         raise DataError(
             Fault("", "there are no texts, or empty ones", "Leave them out.", int(empty.sum())), "the texts"
         )
+    given = ["percent"] * len(texts) if by is None else list(by) if isinstance(by, Iterable) else []
+    if len(given) != len(texts) or pd.isna(np.asarray(given, dtype=object)).any():
+        raise DataError(Fault("by", "has not a group for each text", "Give as many names as texts."), "the texts")
     lists = _book()["words"]
     left_out, same = set(lists["left_out"].split()), lists["same"]
     words = texts.map(lambda text: {same.get(w, w) for w in re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())} - left_out)
-    groups = pd.Series("percent" if by is None else list(by), index=texts.index)
+    groups = pd.Series(given, index=texts.index)
     long = pd.DataFrame({"word": words.map(sorted), "group": groups}).explode("word")
-    counts = pd.crosstab(long["word"], long["group"])[list(dict.fromkeys(groups))]
+    counts = pd.crosstab(long["word"], long["group"]).reindex(columns=list(dict.fromkeys(given)), fill_value=0)
     total = counts.sum(axis=1)
     table = 100 * counts / groups.value_counts()[counts.columns]
     table = table.assign(texts=total) if by is None else table.assign(difference=table.iloc[:, -1] - table.iloc[:, 0])
@@ -96,6 +97,7 @@ def plot_timeline(
     `definitions` has author, year and perspective, as `load_definitions()` has; those of marketing are drawn. The
     definitions of the author `line` are joined.
     """
+    check_kind("line", line, str, "give the name of an author")
     table = _with(definitions, ("author", "year", "perspective"))
     places = {name: i for i, name in enumerate(code_book("marketing")["perspective"])}
     table = table[table["perspective"].isin([*places])].sort_values("year")
@@ -124,7 +126,8 @@ def plot_perspectives(
 
     `definitions` has author, year, perspective and a column of codes for each of `raters`.
     """
-    names = list(raters)
+    check_kind("raters", raters, Iterable, "give the names of the raters' columns")
+    names = [str(rater) for rater in raters]
     table = _with(definitions, ("author", "year", "perspective", *names))
     places = {name: i for i, name in enumerate(code_book()["perspective"])}
     table = table[table[names].isin([*places]).any(axis=1)]
@@ -147,7 +150,8 @@ def plot_perspectives(
 
 def plot_words(counts: pd.DataFrame, ax: Axes | None = None, language: Language = "en", *, top: int = 14) -> Axes:
     """Which words tell two groups apart? Those whose share differs most in `word_counts(texts, by=...)`."""
-    if "difference" not in counts or counts.shape[1] != 3:
+    check_count("top", top)
+    if not isinstance(counts, pd.DataFrame) or "difference" not in counts or counts.shape[1] != 3:
         raise OptionError("counts must be word_counts(texts, by=...) with two groups in `by`.")
     first, last = counts.columns[:2]
     chosen = counts.reindex(counts["difference"].abs().sort_values(ascending=False, kind="stable").index[:top])
@@ -167,6 +171,7 @@ def plot_words(counts: pd.DataFrame, ax: Axes | None = None, language: Language 
 
 
 def _with(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    check_kind("definitions", table, pd.DataFrame, "give one such as crm.load_definitions()")
     if faults := missing_columns(columns, [str(c) for c in table.columns]):
         raise DataError(faults, "the definitions")
     return table

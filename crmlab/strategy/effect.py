@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, check_option, require
+from crmlab.base.errors import DataError, Fault, check_kind, check_option, require
 from crmlab.base.fit import z_value
 from crmlab.data.tables import missing_columns
 
@@ -35,7 +35,10 @@ def difference_in_differences(
     """
     check_option("scale", scale, get_args(Scale))
     z_value(level)
-    names = [outcome, treated, after] + ([cluster] if cluster else [])
+    check_kind("table", table, pd.DataFrame, "give a DataFrame with a row per unit and period")
+    names = [outcome, treated, after] + ([] if cluster is None else [cluster])
+    for name in names:
+        check_kind("the name of a column", name, str, "give a text")
     faults = missing_columns(names, [str(c) for c in table.columns])
     if faults:
         raise DataError(faults, "the table")
@@ -55,6 +58,8 @@ def difference_in_differences(
         faults.append(Fault(outcome, "does not vary within the four", "Give the units, not their means."))
     if cluster and table[cluster].nunique() < 3:
         faults.append(Fault(cluster, "has fewer than three values", "Cluster by a column with more."))
+    if cluster and (empty := int(table[cluster].isna().sum())):
+        faults.append(Fault(cluster, "is missing", "Fill it, or leave these rows out.", empty))
     if faults:
         raise DataError(faults, "the table")
     sm = require("statsmodels.api", "strategy")

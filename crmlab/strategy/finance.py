@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from crmlab.base.errors import AssumptionWarning, OptionError, check_positive, require
+from crmlab.base.errors import AssumptionWarning, DataError, Fault, OptionError, check_positive, is_number, require
 from crmlab.strategy.measures import Measure, Values, numbers
 
 
@@ -17,8 +17,11 @@ def total_cost_of_ownership(costs: Values | Mapping[str, Values], rate: float = 
 
     With `rate` per period in today's money, the first cost at t = 0.
     """
-    lines = list(costs.values()) if isinstance(costs, Mapping) else [costs]
-    total = np.sum([numbers("costs", line) for line in lines], axis=0)
+    lines = [numbers("costs", line) for line in (costs.values() if isinstance(costs, Mapping) else [costs])]
+    if len({len(line) for line in lines}) != 1:
+        what = "there are none, or lines of different length"
+        raise DataError(Fault("", what, "Give each line a cost for each period, 0 where there is none."), "costs")
+    total = np.sum(lines, axis=0)
     return Measure("total_cost_of_ownership", float(_npv(rate, total)))
 
 
@@ -99,7 +102,7 @@ def income_to_share(net_income: float, shares: float, share_price: float) -> Mea
     "Income to share" names no one ratio in the literature. This is our reading; at share_price=1 it is the income
     per share.
     """
-    if not math.isfinite(net_income):
+    if not (is_number(net_income) and math.isfinite(net_income)):
         raise OptionError(f"net_income={net_income!r} is not usable; it must be a finite number.")
     check_positive("shares", shares)
     check_positive("share_price", share_price)
@@ -107,6 +110,6 @@ def income_to_share(net_income: float, shares: float, share_price: float) -> Mea
 
 
 def _npv(rate: float, flows: np.ndarray) -> float:
-    if not (math.isfinite(rate) and rate > -1):
+    if not (is_number(rate) and -1 < rate < math.inf):
         raise OptionError(f"rate={rate!r} is not usable; 0.10 means 10% a period, and it must be above -1.")
     return float(require("numpy_financial", "strategy").npv(rate, flows))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from importlib.resources import files
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_option
+from crmlab.base.errors import DataError, Fault, OptionError, check_option, is_number
 from crmlab.base.fit import Shown, Summary
+from crmlab.base.toml import bundled_toml, read_toml
 from crmlab.base.words import Language
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ class MaturityModel(Shown):
         Raises DataError with every fault: weights that do not sum to one, needs that run in a circle (named),
         unknown blocks, level texts that are not five, ids that stand twice, projects without a usable number.
         """
-        return _read(Path(path).read_text(encoding="utf-8"), Path(path).name)
+        return _read(read_toml(path), Path(path).name)
 
     def levels(self, indicator: str, language: Language = "en") -> pd.Series:
         """What do the levels 1 to 5 of an indicator mean?
@@ -72,7 +70,7 @@ class MaturityModel(Shown):
         'one record, cleaned'
         """
         check_option("language", language, get_args(Language))
-        if indicator not in self.texts:
+        if not isinstance(indicator, str) or indicator not in self.texts:
             raise OptionError(f"indicator={indicator!r} is not known; see model.indicators.")
         texts = self.texts[indicator][language]
         return pd.Series(texts, index=pd.Index(LEVELS, name="level"), name=self.indicators.loc[indicator, language])
@@ -83,8 +81,13 @@ class MaturityModel(Shown):
 
     def block_values(self, values: Any, what: str) -> pd.Series:
         """A value for every block between 1 and 5, in the model's order; raises DataError for anything else."""
-        given = pd.Series(values, dtype=float)
+        try:
+            given = pd.Series(values, dtype=float)
+        except (TypeError, ValueError):
+            raise OptionError(f"the {what}s are not usable; give a number from 1 to 5 for every block.") from None
         faults = _strangers(given.index, self.blocks.index, what)
+        for block in given.index[given.index.duplicated()]:
+            faults.append(Fault(str(block), f"has more than one {what}", "Give one."))
         for block in self.blocks.index.difference(given.index, sort=False):
             faults.append(Fault(block, f"no {what} is given", "Give one for every block."))
         for block, value in given[given.index.isin(self.blocks.index)].items():
@@ -127,7 +130,7 @@ class MaturityModel(Shown):
 
 @cache
 def _bundled(name: str) -> MaturityModel:
-    return _read(files("crmlab.strategy").joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
+    return _read(bundled_toml("crmlab.strategy", f"{name}.toml"), name)
 
 
 def _strangers(given: Iterable[Any], known: Iterable[str], what: str) -> list[Fault]:
@@ -138,11 +141,7 @@ def _strangers(given: Iterable[Any], known: Iterable[str], what: str) -> list[Fa
     ]  # fmt: skip
 
 
-def _read(text: str, name: str) -> MaturityModel:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(Fault("", f"it is no TOML: {error}", "Mend the line; an id may stand once."), name) from None
+def _read(data: Mapping[str, Any], name: str) -> MaturityModel:
     faults: list[Fault] = []
     blocks = {str(key): _table(value) for key, value in _table(data.get("blocks")).items()}
     indicators: dict[str, dict[str, Any]] = {}
@@ -184,7 +183,7 @@ def _read(text: str, name: str) -> MaturityModel:
         circle = " -> ".join(reversed(error.args[1]))
         faults.append(Fault("", f"the needs run in a circle: {circle}", "Take one of these needs out."))
     ready = data.get("ready", 3.0)
-    if not _is_number(ready) or not 1 <= ready <= 5:
+    if not is_number(ready) or not 1 <= ready <= 5:
         faults.append(Fault("ready", f"is {ready!r}", "Give a level from 1 to 5."))
     offered: dict[str, dict[str, Any]] = {}
     for key, value in _table(data.get("projects")).items():
@@ -210,13 +209,13 @@ def project_faults(projects: pd.DataFrame, blocks: Iterable[str]) -> list[Fault]
         if row["block"] not in known:
             faults.append(Fault(str(name), f"its block is {row['block']!r}, which is no block", f"Known: {known}."))
         for column in ("cost", "gain", "effort"):
-            if not _is_number(row[column]) or not 0 < row[column] < float("inf"):
+            if not is_number(row[column]) or not 0 < row[column] < float("inf"):
                 faults.append(Fault(str(name), f"its {column} is {row[column]!r}", "Give a number above 0."))
     return faults
 
 
 def _sum_to_one(weights: list[Any], where: str, what: str, faults: list[Fault]) -> None:
-    if not all(_is_number(w) and w > 0 for w in weights):
+    if not all(is_number(w) and w > 0 for w in weights):
         faults.append(Fault(where, f"weights of {what} are missing or not above 0", "Give each a share of 1."))
     elif weights and abs(sum(weights) - 1) > 1e-6:
         faults.append(Fault(where, f"the weights of {what} sum to {sum(weights):g}", "Let them sum to one."))
@@ -232,7 +231,3 @@ def _words(value: Any, what: str, where: str, faults: list[Fault]) -> dict[str, 
 
 def _table(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)

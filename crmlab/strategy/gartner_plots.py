@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError
+from crmlab.base.errors import OptionError, check_kind, check_option
 from crmlab.base.look import COLOURS, axes, heat, label_line
 from crmlab.base.table import localized
 from crmlab.base.words import Language, word
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def plot_maturity(assessment: Assessment, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Where does the firm stand, and where does it want to be? A radar: today with its interval, and the target."""
+    check_kind("assessment", assessment, Assessment, "give the result of model.assess(...)")
+    check_option("language", language, get_args(Language))
     a, names = assessment, assessment.model.blocks[language]
     worst = names.iloc[int((a.scores["gap"] if "gap" in a.scores else -a.scores["score"]).argmax())]
     key = "maturity.radar_title" if "gap" in a.scores else "maturity.radar_title_low"
@@ -65,6 +67,8 @@ def plot_block_agreement(assessment: Assessment, ax: Axes | None = None, languag
 
     The respondent who is furthest from the others is named where the distance is half a level or more.
     """
+    check_kind("assessment", assessment, Assessment, "give the result of model.assess(...)")
+    check_option("language", language, get_args(Language))
     a = assessment
     means = a.ratings.T.groupby(a.model.indicators["block"], sort=False).mean()
     least = a.model.blocks[language].iloc[int(a.agreement["r_wg"].drop("all").argmin())]
@@ -93,6 +97,8 @@ def plot_block_agreement(assessment: Assessment, ax: Axes | None = None, languag
 
 def plot_roadmap(roadmap: Roadmap, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What comes when, and what waits for what? A bar a project in its period; arrows lead to what had to wait."""
+    check_kind("roadmap", roadmap, Roadmap, "give the result of crm.roadmap(...)")
+    check_option("language", language, get_args(Language))
     r, table = roadmap, roadmap.table
     last = int(table["period"].max())
     first, final = (localized(f"{r.path['maturity'].iloc[i]:.1f}", language) for i in (0, -1))
@@ -125,9 +131,12 @@ def plot_maturity_path(
     roadmaps: Roadmap | Mapping[str, Roadmap], ax: Axes | None = None, language: Language = "en", *, spent: bool = False
 ) -> Axes:
     """How quickly does maturity rise? A line a roadmap over the periods, or over the money `spent`."""
+    check_kind("roadmaps", roadmaps, (Roadmap, Mapping), "give a result of crm.roadmap(...), or several by name")
     named = {"": roadmaps} if isinstance(roadmaps, Roadmap) else dict(roadmaps)
     if not named:
         raise OptionError("roadmaps is empty; give one, or several by name.")
+    for name, r in named.items():
+        check_kind(f"roadmaps[{name!r}]", r, Roadmap, "give the result of crm.roadmap(...)")
     label = word("maturity.spent_x" if spent else "maturity.period_x", language)
     ax = axes(ax, size=(7.5, 4), title=word("maturity.path_title", language), x=label, y=word("maturity.y", language))
     styles = zip(("expected", "second", "third", "actual"), ("-", "--", "-.", ":"), strict=True)
@@ -146,6 +155,9 @@ def plot_maturity_path(
 
 def plot_weights(table: pd.DataFrame, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What changes in the order when the weights change? `compare_weights` as a grid of periods, early ones dark."""
+    check_kind("table", table, pd.DataFrame, "give the result of crm.compare_weights(...)")
+    if table.empty:
+        raise OptionError("table is empty; give the result of crm.compare_weights(...).")
     grid = table.to_numpy(dtype=float, na_value=np.nan)
     title = word("maturity.weights_title", language)
     ax = axes(ax, size=(4 + 1.3 * grid.shape[1], 1.2 + 0.4 * len(table)), title=title)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import AssumptionWarning, DataError, Fault, FitError, OptionError, check_option, require
-from crmlab.base.fit import z_value
+from crmlab.base.errors import (
+    AssumptionWarning,
+    DataError,
+    Fault,
+    FitError,
+    OptionError,
+    check_count,
+    check_kind,
+    check_option,
+    is_number,
+    require,
+)
+from crmlab.base.fit import generator, z_value
+from crmlab.base.toml import bundled_toml
 from crmlab.base.words import Language, word
 from crmlab.data.schemas import as_day, check_transactions
 from crmlab.data.tables import fetch, missing_columns, open_table
@@ -29,9 +38,8 @@ Method = Literal["wilson", "jeffreys"]
 FEATURES = ("since_first", "orders", "silent", "growth")
 
 
-@cache
 def _bundled() -> dict[str, Any]:
-    return tomllib.loads(files("crmlab.strategy").joinpath("lifecycle.toml").read_text(encoding="utf-8"))
+    return bundled_toml("crmlab.strategy", "lifecycle.toml")
 
 
 def stage_rules() -> list[dict[str, Any]]:
@@ -94,7 +102,7 @@ def lifecycle(
 
     table = _checked(stage_rules() if rules is None else rules)
     of_days = period if isinstance(period, int) and not isinstance(period, bool) and period > 0 else 0
-    if not of_days and period not in ("M", "Q", "W"):
+    if not of_days and not (isinstance(period, str) and period in ("M", "Q", "W")):
         raise OptionError(f"period={period!r} is not known; it must be 'M', 'Q', 'W' or a number of days, 1 or more.")
     day = as_day(end, "end")
     source = open_table(log, columns, only=("customer_id", "date", "amount"))
@@ -152,9 +160,17 @@ def _features(orders: np.ndarray, amount: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _checked(rules: Sequence[Rule]) -> Sequence[Rule]:
+    check_kind("rules", rules, Sequence, "give a list such as crm.stage_rules()")
+    if not len(rules):
+        raise OptionError("rules is empty; give one or more, such as crm.stage_rules().")
     for rule in rules:
+        check_kind("a rule", rule, Mapping, "write {'stage': name, 'phase': name, 'silent': [from, to]}")
         ranges = {k: v for k, v in rule.items() if k in FEATURES}
-        if set(rule) - {*ranges, "phase"} != {"stage"} or not ranges or any(len(v) != 2 for v in ranges.values()):
+        pairs = all(
+            isinstance(v, list | tuple) and len(v) == 2 and all(map(is_number, v)) and v[0] < v[1]
+            for v in ranges.values()
+        )
+        if set(rule) - {*ranges, "phase"} != {"stage"} or not ranges or not pairs:
             raise OptionError(
                 f"The rule {dict(rule)!r} is not usable; write {{'stage': name, 'phase': name, 'silent': [from, to]}} "
                 f"with any of {', '.join(FEATURES)}."
@@ -193,6 +209,7 @@ def stage_moves(stages: pd.DataFrame, *, level: float = 0.95, method: Method = "
     """
     check_option("method", method, get_args(Method))
     z_value(level)
+    check_kind("stages", stages, pd.DataFrame, "give the result of crm.lifecycle(log)")
     faults = missing_columns(keys := ["customer_id", "period", "stage"], [str(c) for c in stages.columns])
     if not faults:
         empty = stages[keys].isna().sum()
@@ -248,8 +265,8 @@ def steady_state(
     {'u': 0.714, 'v': 0.286}
     """
     z_value(level)
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 100:
-        raise OptionError(f"draws={draws!r} is not usable; it must be a whole number, 100 or more.")
+    check_count("draws", draws, 100)
+    check_kind("moves", moves, StageMoves, "give the result of crm.stage_moves(...)")
     states, k, counts = list(moves.counts.index), len(moves.counts), moves.counts.to_numpy(dtype=float)
     if unseen := ", ".join(str(s) for s, n in zip(states, counts.sum(axis=1), strict=True) if n == 0):
         raise FitError(f"Nobody was seen in {unseen} and in the period after: take more periods, or join stages.")
@@ -261,7 +278,7 @@ def steady_state(
         text = f"'{states[closed[0][0]]}' is never left (absorbing): the steady state says only that all end there."
         warnings.warn(text, AssumptionWarning, stacklevel=2)
     total = int(moves.customers.sum())
-    drawn = np.random.default_rng(rng).multinomial(total, moves.customers / total, draws) @ moves.histories
+    drawn = generator(rng, "steady_state").multinomial(total, moves.customers / total, draws) @ moves.histories
     boot = []
     for sample in drawn.reshape(draws, k, k).astype(float):
         groups = closed if np.array_equal(sample > 0, counts > 0) else _closed(sample)  # spares most of the searching

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from crmlab.base.errors import DataError, check_kind
 from crmlab.base.look import COLOURS, axes, heat
 from crmlab.base.words import Language, word
+from crmlab.data.tables import missing_columns
 from crmlab.strategy.lifecycle import StageMoves, stage_rules
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _COLOURS = {
 
 def plot_moves(moves: StageMoves, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Which stage follows which? The transition matrix as a heat map with its shares; rows add up to 100%."""
+    check_kind("moves", moves, StageMoves, "give the result of crm.stage_moves(...)")
     values = moves.shares.to_numpy()
     k = len(values)
     ax = axes(ax, size=(2.6 + 0.85 * k, 1.6 + 0.6 * k), title=word("lifecycle.moves_title", language),
@@ -40,6 +43,9 @@ def plot_moves(moves: StageMoves, ax: Axes | None = None, language: Language = "
 
 def plot_stages(stages: pd.DataFrame, ax: Axes | None = None, language: Language = "en") -> Axes:
     """In which stage are the customers? Of all who have bought so far, the share in each stage, by period."""
+    check_kind("stages", stages, pd.DataFrame, "give the result of crm.lifecycle(log)")
+    if faults := missing_columns(("period", "stage"), [str(c) for c in stages.columns]):
+        raise DataError(faults, "the stages")
     ax = axes(ax, size=(8, 4.2), title=word("lifecycle.stages_title", language),
               x=word("lifecycle.stages_x", language), y=word("lifecycle.stages_y", language))  # fmt: skip
     shares = pd.crosstab(stages["period"], stages["stage"], normalize="index")

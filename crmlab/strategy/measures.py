@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, check_positive
+from crmlab.base.errors import DataError, Fault, check_positive, is_number
 from crmlab.base.fit import Shown, Summary, z_value
+from crmlab.base.toml import bundled_toml
 
 Values = Sequence[float] | np.ndarray | pd.Series
 
 
-@cache
 def catalogue() -> dict[str, Any]:
     """The bundled kpis.toml: groups, units, kpi, effect."""
-    return tomllib.loads(files("crmlab.strategy").joinpath("kpis.toml").read_text(encoding="utf-8"))
+    return bundled_toml("crmlab.strategy", "kpis.toml")
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,7 +63,7 @@ def share(name: str, k: float, n: float, level: float = 0.95) -> Measure:
     from scipy.stats import binomtest
 
     z_value(level)
-    if not (math.isfinite(k) and math.isfinite(n) and k == int(k) and n == int(n) and 0 <= k <= n and n > 0):
+    if not (is_number(k) and is_number(n) and 0 <= k <= n < 2**53 and n > 0 and k == int(k) and n == int(n)):
         what = f"{k} of {n} is no share of a count"
         remedy = "Give whole numbers, the first at most the second, the second above 0 (is the period empty?)."
         raise DataError(Fault("", what, remedy), name)

@@ -214,7 +214,7 @@ def as_policy(policy: Any) -> Policy:
         return policy
     if callable(policy):
         return Policy(getattr(policy, "__name__", "own"), policy)
-    if policy not in POLICIES:
+    if not isinstance(policy, str) or policy not in POLICIES:
         listed = ", ".join(repr(name) for name in POLICIES)
         raise OptionError(f"policy={policy!r} is not known; it must be one of {listed}, or a function of the log.")
     return POLICIES[policy]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, check_positive
+from crmlab.base.errors import DataError, Fault, check_count, check_kind, check_positive, check_share
+from crmlab.base.fit import generator
 from crmlab.base.period import days_per
-from crmlab.strategy.programme_rules import Appeal, check_count, check_share
-from crmlab.survey.resample import generator
+from crmlab.strategy.programme_rules import Appeal
 
 if TYPE_CHECKING:
     from crmlab.clv.bgnbd import BGNBDFit
@@ -38,6 +38,8 @@ class CustomerBase:
     basket_cv: float = 0.5
 
     def __post_init__(self) -> None:
+        check_kind("customers", self.customers, pd.DataFrame, "give a DataFrame with a row a customer")
+        check_kind("currency", self.currency, str, "give a text such as 'EUR'")
         check_positive("margin", self.margin)
         check_share("margin", self.margin)
         check_positive("basket_cv", self.basket_cv, zero=True)
@@ -53,7 +55,7 @@ class CustomerBase:
                 what = "is no chance between 0 and 1" if name == "dropout" else "is no finite number of 0 or more"
                 first = self.customers[name].iloc[int(np.argmax(wrong))]
                 faults.append(Fault(name, what, "Correct or drop these customers.", int(wrong.sum()), first))
-        if not faults and not (self.customers["rate"] * self.customers["spend"]).sum() > 0:
+        if not faults and not self.customers[["rate", "spend"]].astype(float).prod(axis=1).sum() > 0:
             faults.append(Fault("rate", "nobody buys anything", "Give customers with rate and spend above 0."))
         if faults:
             raise DataError(faults, "the customer base")

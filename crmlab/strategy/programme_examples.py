@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from crmlab.base.errors import check_positive
+from crmlab.base.errors import check_kind, check_positive
+from crmlab.base.toml import bundled_toml
 from crmlab.base.words import Language
 from crmlab.strategy.programme_base import CustomerBase
 from crmlab.strategy.programme_rules import Programme
@@ -16,9 +14,8 @@ from crmlab.strategy.programmes import Game, Hybrid, PaidMembership, Partners, P
 KINDS = {kind.__name__: kind for kind in (Points, Spend, Tiers, PaidMembership, SharedValues, Partners, Game)}
 
 
-@cache
 def _examples() -> dict[str, Any]:
-    return tomllib.loads(files("crmlab.strategy").joinpath("programmes.toml").read_text(encoding="utf-8"))
+    return bundled_toml("crmlab.strategy", "programmes.toml")
 
 
 def programmes(base: CustomerBase, *, generosity: float = 1.0) -> dict[str, Programme]:
@@ -32,6 +29,7 @@ def programmes(base: CustomerBase, *, generosity: float = 1.0) -> dict[str, Prog
     >>> list(programmes(customer_base(10, rng=1)))
     ['points', 'spend', 'tiers', 'paid', 'values', 'partners', 'game', 'hybrid']
     """
+    check_kind("base", base, CustomerBase, "give one such as crm.customer_base(1000, rng=1)")
     check_positive("generosity", generosity)
     basket = float(base.column("spend").mean())
     # the tables of an entry are named by the unit of their numbers

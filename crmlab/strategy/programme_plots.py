@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError
+from crmlab.base.errors import DataError, Fault, OptionError, check_kind
 from crmlab.base.look import COLOURS, axes, label_line
 from crmlab.base.words import Language, word
 from crmlab.strategy.programme_examples import label
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def plot_programmes(table: pd.DataFrame, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Which programme pays? Net gain of each row of `compare_programmes`, with its interval and chance of loss."""
+    check_kind("table", table, pd.DataFrame, "give the result of crm.compare_programmes(...)")
     needs = ("net_gain", "net_gain_low", "net_gain_high", "p_loss")
     if faults := [
         Fault(n, "is missing", "Make the table with crm.compare_programmes.") for n in needs if n not in table
@@ -50,6 +51,7 @@ def plot_programmes(table: pd.DataFrame, ax: Axes | None = None, language: Langu
 
 def plot_liability(result: ProgrammeResult, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Where do the points go? Issued so far, and of them redeemed, expired and outstanding (means of the runs)."""
+    check_kind("result", result, ProgrammeResult, "give the result of crm.simulate_programme(...)")
     book = result.monthly
     if not book["issued"].sum() > 0:
         raise OptionError(f"{result.name}: it issues no points; a ledger needs Points, Partners or a Hybrid of them.")
@@ -77,9 +79,12 @@ def plot_programme_profit(
     results: ProgrammeResult | Mapping[str, ProgrammeResult], ax: Axes | None = None, language: Language = "en"
 ) -> Axes:
     """When has a programme paid for itself? Cumulative profit less what is owed, with the runs' interval."""
+    check_kind("results", results, (ProgrammeResult, Mapping), "give a result of crm.simulate_programme, or several")
     shown = {results.name: results} if isinstance(results, ProgrammeResult) else dict(results)
     if not shown:
         raise OptionError("results is empty; give a result of crm.simulate_programme, or several by name.")
+    for name, result in shown.items():
+        check_kind(f"results[{name!r}]", result, ProgrammeResult, "give a result of crm.simulate_programme")
     first = next(iter(shown.values()))
     ax = axes(
         ax, title=word("programmes.profit_title", language), x=word("programmes.month", language),

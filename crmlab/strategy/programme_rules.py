@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmlab.base.errors import OptionError, check_positive
+from crmlab.base.errors import check_count, check_positive, check_share
 
 if TYPE_CHECKING:
     from crmlab.strategy.programme_base import CustomerBase
@@ -114,16 +114,3 @@ class Programme:
     def settle(self, state: Any, month: Month, base: CustomerBase) -> tuple[Any, Entry]:
         """The state and the books after the month."""
         raise NotImplementedError
-
-
-def check_share(name: str, value: float) -> None:
-    """Raise OptionError unless `value` is between 0 and 1."""
-    check_positive(name, value, zero=True)
-    if value > 1:
-        raise OptionError(f"{name}={value!r} is not usable; it is a share between 0 and 1, such as 0.05.")
-
-
-def check_count(name: str, value: object) -> None:
-    """Raise OptionError unless `value` is a whole number, 1 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise OptionError(f"{name}={value!r} is not usable; it must be a whole number, 1 or more.")

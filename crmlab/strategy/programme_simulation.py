@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import pdtr, pdtrik
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_positive
-from crmlab.base.fit import z_value
+from crmlab.base.errors import DataError, Fault, OptionError, check_count, check_kind, check_positive
+from crmlab.base.fit import generator, z_value
+from crmlab.strategy.measures import numbers, share
 from crmlab.strategy.programme_base import COLUMNS, CustomerBase, LoyaltyResponse, around_one
-from crmlab.strategy.programme_rules import Month, Programme, check_count
-from crmlab.survey.resample import generator
+from crmlab.strategy.programme_rules import Month, Programme
 
 BOOKS = ("cost", "income", "issued", "redeemed", "expired", "outstanding", "liability")
 OFTEN = 30.0  # purchases a month above which counts come from scipy's quantile
@@ -103,10 +103,11 @@ class ProgrammeResult:
         ahead = self.monthly["cumulative"] > 0
         lasting = ahead[::-1].cummin()[::-1]
         payback = float(lasting.argmax()) + 1 if lasting.any() else np.nan
-        loss, n, z = float((self.draws["net_gain"] < 0).mean()), len(self.draws), z_value(self.level)
-        middle, reach = loss + z**2 / (2 * n), z * np.sqrt(loss * (1 - loss) / n + z**2 / (4 * n**2))
-        low, high = ((middle + side * reach) / (1 + z**2 / n) for side in (-1, 1))
-        rows = {"payback_month": (payback, np.nan, np.nan, "month"), "p_loss": (loss, low, high, "share")}
+        loss = share("p_loss", int((self.draws["net_gain"] < 0).sum()), len(self.draws), self.level)
+        rows = {
+            "payback_month": (payback, np.nan, np.nan, "month"),
+            "p_loss": (loss.estimate, loss.low, loss.high, "share"),
+        }
         return pd.concat([table, pd.DataFrame(rows, index=table.columns).T.astype(table.dtypes)]).rename_axis("measure")
 
     def _repr_html_(self) -> str:
@@ -132,6 +133,7 @@ def simulate_programme(
     all effects of a run are multiplied by one log-normal number with mean 1 and log-sd `uncertainty` (0.5: 95%
     between 0.3 and 2.4; 0: no doubt). The base itself, and the story, are taken as known.
     """
+    check_kind("name", name, str, "give a text")
     table = _simulate(
         base, {name or type(programme).__name__: programme}, rng, months, replications, annual_discount, response,
         uncertainty, level, workers,
@@ -175,6 +177,9 @@ def _simulate(
     base: CustomerBase, given: Mapping[str, Programme], rng: Any, months: int, replications: int,
     annual_discount: float, response: LoyaltyResponse | None, uncertainty: float, level: float, workers: int,
 ) -> dict[str, ProgrammeResult]:  # fmt: skip
+    check_kind("base", base, CustomerBase, "give one such as crm.customer_base(1000, rng=1)")
+    check_kind("response", response, (LoyaltyResponse, type(None)), "give a crm.LoyaltyResponse(...), or None")
+    check_kind("programmes", given, Mapping, "give programmes by name, such as crm.programmes(base)")
     for what, value in (("months", months), ("replications", replications), ("workers", workers)):
         check_count(what, value)
     check_positive("annual_discount", annual_discount, zero=True)
@@ -239,9 +244,8 @@ def points_ledger(spend: Any, programme: Programme) -> pd.DataFrame:
     >>> points_ledger([60, 50, 0, 40], Points(earn=1, point_value=0.05, threshold=100, expiry=3)).redeemed.tolist()
     [0.0, 100.0, 0.0, 0.0]
     """
-    values = np.asarray(spend, dtype=float)
-    if values.ndim != 1 or not len(values) or not (np.isfinite(values) & (values >= 0)).all():
-        raise DataError(Fault("spend", "is no row of finite numbers of 0 or more", "Give [60, 0, 40]."), "the customer")
+    values = numbers("spend", spend)
+    check_kind("programme", programme, Programme, "give one such as crm.Points(...)")
     mean = max(float(values.mean()), 1e-9)
     base = CustomerBase(pd.DataFrame({name: [1.0] for name in COLUMNS}).assign(spend=mean))
     state, rows, one = programme.start(base), [], np.ones(1)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmlab.base.errors import OptionError, check_positive
-from crmlab.strategy.programme_rules import Appeal, Entry, Month, Programme, check_share
+from crmlab.base.errors import OptionError, check_kind, check_positive, check_share
+from crmlab.strategy.programme_rules import Appeal, Entry, Month, Programme
 
 if TYPE_CHECKING:
     from crmlab.strategy.programme_base import CustomerBase
@@ -166,6 +166,7 @@ class Tiers(Programme):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("thresholds", "benefits"):
+            check_kind(name, getattr(self, name), (tuple, list), "give a list of numbers, such as (100, 500)")
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for threshold in self.thresholds:
             check_positive("thresholds", threshold)
@@ -258,6 +259,9 @@ class Game(Programme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_kind("prizes", self.prizes, (tuple, list), "give pairs of chance and money, such as ((0.01, 50),)")
+        if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in self.prizes):
+            raise OptionError(f"prizes={self.prizes!r} is not usable; give pairs such as ((0.01, 50),).")
         object.__setattr__(self, "prizes", tuple((chance, value) for chance, value in self.prizes))
         for chance, value in self.prizes:
             check_share("chance", chance)

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_option, check_positive
+from crmlab.base.errors import DataError, Fault, OptionError, check_count, check_kind, check_option, check_positive
 from crmlab.base.fit import Shown, Summary
 from crmlab.strategy.assessment import Assessment, check_target
 from crmlab.strategy.gartner import MaturityModel, project_faults
@@ -83,6 +83,9 @@ def roadmap(
     >>> roadmap(today, 4, capacity=5, periods=2).table.period.to_dict()
     {'guest_promise': 1, 'guest_segments': 1, 'shared_rewards': 2, 'scorecard': 2}
     """
+    for name, value, kind in (("model", model, MaturityModel), ("projects", projects, pd.DataFrame)):
+        check_kind(name, value, (kind, type(None)), f"give a {kind.__name__}, or None")
+    check_option("method", method, (*get_args(Method), None))
     if budget is not None:
         check_positive("budget", budget)
     if isinstance(scores, Assessment):
@@ -93,12 +96,9 @@ def roadmap(
     plan = _Plan(model, today, goal, *_checked(model, capacity, projects, weights), capacity, budget)
     many = len(plan.names) > MOST_EXACT
     method = method or ("greedy" if many else "exact")
-    check_option("method", method, get_args(Method))
     if method == "exact" and many:
         raise OptionError(f"{len(plan.names)} projects are too many for 'exact' (at most {MOST_EXACT}); use 'greedy'.")
-    if periods is not None and (isinstance(periods, bool) or not isinstance(periods, int) or periods < 1):
-        raise OptionError(f"periods={periods!r} is not usable; give a whole number above 0, or None.")
-    horizon = periods or len(plan.names)
+    horizon = len(plan.names) if periods is None else check_count("periods", periods)
     batches = plan.exact(horizon) if method == "exact" else plan.greedy(horizon)
     if not batches:
         reasons = "; ".join(f"{name}: {why}" for name, why in plan.left_out(0).items())
@@ -114,6 +114,9 @@ def compare_weights(
 
     Empty where a project is left out. `options` go to `roadmap`.
     """
+    check_kind("weights", weights, Mapping, "give sets of weights by name")
+    if not len(weights):
+        raise OptionError("weights is empty; give one or more sets of weights by name.")
     found = {
         name: roadmap(scores, target, capacity, weights=w, **options).table["period"] for name, w in weights.items()
     }
@@ -266,7 +269,7 @@ def _checked(
 ) -> tuple[pd.DataFrame, pd.Series]:
     """The projects and the weights, checked together with the capacity."""
     check_positive("capacity", capacity)
-    table = model.projects if projects is None else pd.DataFrame(projects)
+    table = model.projects if projects is None else projects
     columns = ["block", "cost", "gain", "effort"]
     faults = [Fault(c, "is missing", f"The columns are {', '.join(columns)}.") for c in columns if c not in table]
     if faults:
@@ -276,10 +279,15 @@ def _checked(
         if not faults and effort > capacity:
             what = f"takes {effort:g} of effort, and a period has {capacity:g}"
             faults.append(Fault(str(name), what, "Raise the capacity, split the project or leave it out."))
-    share = model.blocks["weight"] if weights is None else pd.Series(weights, dtype=float)
-    strange = share.index.symmetric_difference(model.blocks.index)
-    if len(strange):
-        faults.append(Fault("", f"weights are missing or unknown: {', '.join(strange)}", "Give one for every block."))
+    try:
+        share = model.blocks["weight"] if weights is None else pd.Series(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise OptionError("weights are not usable; give a number for every block.") from None
+    strange = sorted({*share.index} ^ {*model.blocks.index}, key=str)
+    strange += share.index[share.index.duplicated()].tolist()
+    if strange:
+        what = f"weights are missing or unknown: {', '.join(map(str, strange))}"
+        faults.append(Fault("", what, "Give one for every block."))
     elif (share < 0).any() or not abs(share.sum() - 1) < 1e-6:
         faults.append(Fault("", f"the weights sum to {share.sum():g}", "Let them be 0 or more and sum to one."))
     if faults:

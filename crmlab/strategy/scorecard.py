@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_option
+from crmlab.base.errors import DataError, Fault, OptionError, check_kind, check_option, is_number
 from crmlab.base.fit import Shown, Summary, z_value
+from crmlab.base.toml import read_toml
 from crmlab.base.words import Language, word
 from crmlab.data.schemas import as_day, check_transactions
 from crmlab.data.tables import open_table
@@ -54,6 +54,11 @@ class Scorecard(Shown):
         given: Mapping[str, Measure] | None = None, level: float = 0.95,
     ) -> None:  # fmt: skip
         z_value(level)
+        for name, table in (("survey", survey), ("finance", finance)):
+            check_kind(name, table, (pd.DataFrame, type(None)), "give a DataFrame, or None")
+        check_kind("given", given, (Mapping, type(None)), "give measures by name, such as BusinessCase(...).measures()")
+        for name, measure in (given or {}).items():
+            check_kind(f"given[{name!r}]", measure, Measure, "give a measure, such as crm.average_clv(values)")
         self.level, self._given = level, dict(given or {})
         self._log, self._survey, self._finance = log, survey, finance
         self._columns = {
@@ -163,7 +168,9 @@ class Scorecard(Shown):
             when = pd.to_datetime(table["date"])
             return table[(when >= first) & (when < last + pd.Timedelta(days=1))]
         quarters = pd.PeriodIndex(table["quarter"].astype(str), freq="Q")
-        return table[(quarters.start_time >= first) & (quarters.end_time.normalize() <= last)]
+        inside = (quarters.start_time >= first) & (quarters.end_time.normalize() <= last)
+        order = quarters.argsort(kind="stable")  # of a stock the last quarter counts, wherever its row stands
+        return table.iloc[order[inside[order]]]
 
     def _check_times(self) -> None:
         faults = []
@@ -175,10 +182,12 @@ class Scorecard(Shown):
                 faults.append(Fault(column, f"is missing in {kind}", "Add it: rows are assigned to periods by it."))
                 continue
             try:
-                if column == "date":
-                    pd.to_datetime(table[column])
-                else:
-                    pd.PeriodIndex(table[column].astype(str), freq="Q")
+                text = table[column].astype(str)
+                times = pd.to_datetime(table[column]) if column == "date" else pd.PeriodIndex(text, freq="Q")
+                bad = times.isna() | text.str.fullmatch(r"-?\d+(\.\d*)?").to_numpy()
+                if bad.any():
+                    what = f"of {kind} is missing or a bare number"
+                    faults.append(Fault(column, what, "Write 2024-07-31, 2024Q3.", int(bad.sum())))
             except (ValueError, TypeError) as error:
                 faults.append(Fault(column, f"of {kind} cannot be read: {error}", "Write 2024-07-31, 2024Q3."))
         if faults:
@@ -200,15 +209,11 @@ def _known(names: Mapping[str, Any], argument: str) -> None:
 
 def _targets(targets: Mapping[str, float] | str | Path | None) -> dict[str, float]:
     if isinstance(targets, str | Path):
-        try:
-            targets = tomllib.loads(Path(targets).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise DataError(Fault("", f"cannot be read: {error}", "Give a TOML file."), f"'{targets}'") from error
+        targets = read_toml(targets)
+    check_kind("targets", targets, (Mapping, type(None)), "give a number a measure, such as {'nps': 30}, or a file")
     found = dict(targets or {})
     _known(found, "targets")
-    wrong = [
-        n for n, v in found.items() if isinstance(v, bool) or not isinstance(v, int | float) or not math.isfinite(v)
-    ]
+    wrong = [name for name, value in found.items() if not (is_number(value) and math.isfinite(value))]
     if wrong:
         raise OptionError(f"targets: {', '.join(wrong)} must be finite numbers.")
     return {name: float(value) for name, value in found.items()}

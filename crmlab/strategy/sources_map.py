@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import copy
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault
+from crmlab.base.errors import DataError, Fault, check_kind
 from crmlab.base.look import COLOURS, axes
+from crmlab.base.toml import bundled_toml, read_toml
 from crmlab.base.words import Language, word
 
 if TYPE_CHECKING:
@@ -25,9 +23,8 @@ if TYPE_CHECKING:
 KEYS = ("serves", "customer_id", "updated", "owner", "consent")
 
 
-@cache
 def _file(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("crmlab.strategy").joinpath(name).read_text(encoding="utf-8"))
+    return bundled_toml("crmlab.strategy", name)
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,8 @@ def check_sources(sources: Mapping[str, Any] | str | Path) -> SourcesMap:
     {'no_source': 4, 'no_customer_id': 2, 'no_owner': 1, 'no_consent': 1, 'stale': 1}
     """
     name = "the sources" if isinstance(sources, Mapping) else f"'{sources}'"
-    data = sources if isinstance(sources, Mapping) else _read(Path(sources), name)
+    check_kind("sources", sources, (Mapping, str, Path), "give a mapping or the name of a TOML file")
+    data = sources if isinstance(sources, Mapping) else read_toml(sources)
     schema, faults = _file("sources_map.toml"), []
     cells = [f"{stage}:{function}" for stage in schema["stages"] for function in schema["functions"]]
     faults += _unknown(data, ("firm", "sources"), "the top has the key")
@@ -100,6 +98,7 @@ def check_sources(sources: Mapping[str, Any] | str | Path) -> SourcesMap:
 
 def plot_sources(sources: SourcesMap, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Which cells have no source? The 4 x 4 map with the sources written in; cells without one are hatched."""
+    check_kind("sources", sources, SourcesMap, "give the result of crm.check_sources(...)")
     ax = axes(ax, size=(9, 4.6), title=word("sources_map.title", language))
     ids = sources.sources["customer_id"]
     for i, names in enumerate(sources.cells["sources"].tolist()):
@@ -119,15 +118,6 @@ def plot_sources(sources: SourcesMap, ax: Axes | None = None, language: Language
     ax.set_yticks(np.arange(4), [word(f"sources_map.{s}", language) for s in sources.cells["stage"][::4]])
     ax.set(xlim=(-0.5, 3.5), ylim=(3.5, -0.5))
     return ax
-
-
-def _read(path: Path, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise DataError(Fault("", "no file has this name", "Check the path and the folder."), name) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(Fault("", f"it is no TOML: {error}", "Mend that line."), name) from None
 
 
 def _unknown(given: Iterable[Any], known: Iterable[str], what: str) -> list[Fault]:

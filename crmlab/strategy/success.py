@@ -138,10 +138,15 @@ def average_clv(values: Values | pd.DataFrame, *, level: float = 0.95) -> Measur
 
     From single values, Student's t interval over customers; from `total_value`, its interval / customers.
     """
+    z_value(level)
     if isinstance(values, pd.Series) and {"customers", "value", "low", "high"} <= set(values.index):
         n = values["customers"]
         return Measure("average_clv", values["value"] / n, values["low"] / n, values["high"] / n, int(n), level)
-    x = numbers("values", values["value"] if isinstance(values, pd.DataFrame) else values, least=2, signed=True)
+    if isinstance(values, pd.DataFrame):
+        if faults := missing_columns(("value",), [str(c) for c in values.columns]):
+            raise DataError(faults, "the values")
+        values = values["value"]
+    x = numbers("values", values, least=2, signed=True)
     from scipy.stats import t as student
 
     reach = student.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x))
@@ -219,8 +224,12 @@ def response_time(response_minutes: Values, *, level: float = 0.95) -> Measure:
     """
     from scipy.stats import binom
 
+    z_value(level)
     x = np.sort(numbers("response_minutes", response_minutes, least=6))
-    k = max(int(binom.ppf((1 - level) / 2, len(x), 0.5)), 1)
+    k = int(binom.ppf((1 - level) / 2, len(x), 0.5))
+    if k < 1:
+        what = f"{len(x)} answers are too few for a {level:g} interval"
+        raise DataError(Fault("", what, "Time more answers, or take a lower level."), "response_minutes")
     return Measure("response_time", float(np.median(x)), float(x[k - 1]), float(x[-k]), len(x), level)
 
 
@@ -231,7 +240,10 @@ def cost_to_serve(service_cost: float, orders: float) -> Measure:
 
 def market_share(revenue: float, market_revenue: float) -> Measure:
     """Which share of the market's revenue is ours?"""
-    return divided("market_share", revenue=revenue, market_revenue=market_revenue)
+    found = divided("market_share", revenue=revenue, market_revenue=market_revenue)
+    if found.estimate > 1:
+        raise OptionError(f"revenue={revenue!r} is above market_revenue={market_revenue!r}, of which it is a part.")
+    return found
 
 
 def acquisition_cost(acquisition_spend: float, new_customers: float) -> Measure:
@@ -323,6 +335,9 @@ def growth_between(
 def _change(now: np.ndarray, then: np.ndarray, z: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Growth of the columns' sums, with its interval; rows are customers."""
     up, down, n = now.sum(axis=0), then.sum(axis=0), len(now)
+    if (((now != 0) | (then != 0)).sum(axis=0) < 2).any():
+        what = "fewer than two customers bought in two periods to compare"
+        raise DataError(Fault("customer_id", what, "Choose longer periods."), "the log")
     if (up <= 0).any() or (down <= 0).any():
         raise DataError(Fault("amount", "a period's total is not above 0", "Growth needs totals above 0."), "the log")
     spread = np.exp(z * np.sqrt(n / max(n - 1, 1) * ((now / up - then / down) ** 2).sum(axis=0)))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmlab.base.errors import OptionError
+from crmlab.base.errors import OptionError, check_kind
 from crmlab.base.look import COLOURS, axes
 from crmlab.base.words import Language, word
 from crmlab.strategy.business_case import BusinessCase, Risk
@@ -28,6 +28,7 @@ def plot_scorecard(card: Scorecard, ax: Axes | None = None, language: Language =
     in the measure's own unit.
     Measures without a target are left out; OptionError if all are.
     """
+    check_kind("card", card, Scorecard, "give a crm.Scorecard(...)")
     table = card.words(language)
     table = table[table["target"].notna()].iloc[::-1]
     if table.empty:
@@ -70,6 +71,7 @@ def plot_scorecard(card: Scorecard, ax: Axes | None = None, language: Language =
 
 def plot_tornado(case: BusinessCase, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What decides? The net present value with each line at its low and its high; the widest bar on top."""
+    check_kind("case", case, BusinessCase, "give a crm.BusinessCase(...)")
     table = case.tornado()
     table = table[table["swing"] > 0].iloc[::-1]
     if table.empty:
@@ -96,6 +98,7 @@ def plot_tornado(case: BusinessCase, ax: Axes | None = None, language: Language 
 
 def plot_npv(risk: Risk, ax: Axes | None = None, language: Language = "en") -> Axes:
     """How likely is a loss? The simulated net present values, losses coloured; their share is the title."""
+    check_kind("risk", risk, Risk, "give the result of case.monte_carlo(...)")
     p = risk.p_loss.estimate
     ax = axes(
         ax, title=word("success.npv_title", language, p=f"{p:.1%}"), x=word("success.npv_x", language),
@@ -120,6 +123,7 @@ def plot_npv(risk: Risk, ax: Axes | None = None, language: Language = "en") -> A
 
 def plot_cash_flow(case: BusinessCase, ax: Axes | None = None, language: Language = "en") -> Axes:
     """When is the money back? Each year's net flow, and the sums so far, plain and discounted."""
+    check_kind("case", case, BusinessCase, "give a crm.BusinessCase(...)")
     flows = case.flows()
     back = case.measures()["payback_period"].estimate
     title = (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError, check_option, check_positive
-from crmlab.base.fit import z_value
+from crmlab.base.errors import OptionError, check_kind, check_option, check_positive
+from crmlab.base.fit import generator, z_value
 from crmlab.strategy.policies import CELLS, Learned, Policy, SwiftLog, as_policy, cells, fit_uplift
 from crmlab.strategy.swift_world import Shop, SwiftWorld
 
@@ -260,25 +260,28 @@ class SwiftCycle:
         interact: Callable[[pd.DataFrame, Shop, np.random.Generator], Any] = interact,
         refine: Callable[[Any], Any] = refine,
     ) -> None:  # fmt: skip
+        check_kind("world", world, SwiftWorld, "give a crm.SwiftWorld(...)")
         check_positive("budget", budget, zero=True)
         for name, share in (("control_share", control_share), ("explore", explore)):
             check_positive(name, share, zero=True)
             if share >= 1:
                 raise OptionError(f"{name}={share!r} is not usable; it is a share from 0 to below 1, such as 0.1.")
-        offers = [*world.offers] if offers is None else list(offers)
+        offers = [*world.offers] if offers is None else offers
         for kind, chosen, known in (
-            ("channels", list(channels), [*world.channels]),
+            ("channels", channels, [*world.channels]),
             ("offers", offers, [*world.offers]),
         ):
-            if not chosen or isinstance(channels, str):
+            if not isinstance(chosen, Sequence) or not chosen or isinstance(chosen, str):
                 raise OptionError(f"{kind} must be a list of one or more of {', '.join(map(repr, known))}.")
             for name in chosen:
                 check_option(kind, name, known)
         if standard is None:
-            standard = (next(iter(channels)), "novelty" if "novelty" in offers else offers[0])
+            standard = (channels[0], "novelty" if "novelty" in offers else offers[0])
+        if not isinstance(standard, tuple | list) or len(standard) != 2:
+            raise OptionError(f"standard={standard!r} is not usable; give (channel, offer).")
         check_option("standard[0]", standard[0], list(channels))
         check_option("standard[1]", standard[1], offers)
-        self.world, self.budget, self.channels, self.offers = world, float(budget), list(channels), offers
+        self.world, self.budget, self.channels, self.offers = world, float(budget), list(channels), list(offers)
         self.control_share, self.explore, self.standard = float(control_share), float(explore), standard
         self.discover, self.plan, self.interact, self.refine = discover, plan, interact, refine
         arms = world.arms[world.arms["channel"].isin(self.channels) & world.arms["offer"].isin(offers)]
@@ -287,9 +290,8 @@ class SwiftCycle:
 
     def run(self, rounds: int, policy: Any, rng: np.random.Generator | int) -> Run:
         """How does one firm fare over `rounds` months under a policy (a name, or a function of the log)?"""
-        rounds = whole("rounds", rounds)
-        generator = np.random.default_rng(rng)
-        return self.follow(self.world.open(rounds, rng=generator), rounds, as_policy(policy), generator)
+        random = generator(rng, "run")
+        return self.follow(self.world.open(rounds, rng=random), rounds, as_policy(policy), random)
 
     def follow(self, shop: Shop, rounds: int, policy: Policy, rng: np.random.Generator) -> Run:
         """The loop itself, on customers already drawn."""
@@ -365,10 +367,3 @@ class SwiftCycle:
         from crmlab.strategy.swift_compare import compare
 
         return compare(self, policies, rounds, replications, rng, workers=workers, progress=progress, level=level)
-
-
-def whole(name: str, value: Any, least: int = 1) -> int:
-    """`value` if it is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise OptionError(f"{name}={value!r} is not usable; it must be a whole number, {least} or more.")
-    return int(value)

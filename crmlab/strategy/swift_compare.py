@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crmlab.base.errors import DataError, Fault, OptionError
+from crmlab.base.errors import DataError, Fault, OptionError, check_count, check_kind, check_option
 from crmlab.base.fit import z_value
 from crmlab.strategy.policies import Policy, as_policy
-from crmlab.strategy.swift import SwiftCycle, discover, whole
+from crmlab.strategy.swift import SwiftCycle, discover
 
 GRID = np.linspace(0, 1, 21)
 MEASURES = ["profit", "incremental", "cost", "contacts"]
@@ -88,7 +88,7 @@ def uplift_deciles(score: Any, treated: Any, outcome: Any, bins: int = 10, level
     group is left out.
     """
     score, t, y = _experiment(score, treated, outcome)
-    bins, z = whole("bins", bins, 2), z_value(level)
+    bins, z = check_count("bins", bins, 2), z_value(level)
     place = np.empty(len(score), dtype=int)
     place[np.argsort(-score, kind="stable")] = np.arange(len(score)) * bins // len(score)
     rows = []
@@ -103,8 +103,8 @@ def uplift_deciles(score: Any, treated: Any, outcome: Any, bins: int = 10, level
 def mean_interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean over the first axis with its t interval; NaN draws (nothing to measure there) are left out."""
     n = np.isfinite(draws).sum(axis=0)
-    mean = np.nansum(draws, axis=0) / np.maximum(n, 1)
-    spread = np.sqrt(np.nansum((draws - mean) ** 2, axis=0) / np.maximum(n - 1, 1) / np.maximum(n, 1))
+    mean = np.nansum(draws, axis=0) / np.where(n > 0, n, np.nan)
+    spread = np.sqrt(np.nansum((draws - mean) ** 2, axis=0) / np.where(n > 1, n - 1, np.nan) / np.maximum(n, 1))
     half = stats.t.ppf(0.5 + level / 2, np.maximum(n - 1, 1)) * spread
     return mean, mean - half, mean + half
 
@@ -173,8 +173,9 @@ class Comparison:
     def difference(self, a: str, b: str) -> pd.Series:
         """The row of `differences` for two policies."""
         for name in (a, b):
-            if name not in self.policies or a == b:
-                raise OptionError(f"{name!r}: give two different policies of {', '.join(map(repr, self.policies))}.")
+            check_option("policy", name, self.policies)
+        if a == b:
+            raise OptionError(f"{a!r}: give two different policies of {', '.join(map(repr, self.policies))}.")
         table = self.differences
         return table[(table["a"] == a) & (table["b"] == b)].iloc[0].rename(None)
 
@@ -255,7 +256,7 @@ def _replication(
 
 
 def _seed(rng: np.random.Generator | int) -> int:
-    return int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else whole("rng", rng, 0)
+    return int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else check_count("rng", rng, 0)
 
 
 def compare(
@@ -269,12 +270,13 @@ def compare(
     and not in a notebook). `progress` shows a bar where there is a terminal or a notebook.
     """
     rounds, replications, workers = (
-        whole("rounds", rounds),
-        whole("replications", replications, 2),
-        whole("workers", workers),
+        check_count("rounds", rounds),
+        check_count("replications", replications, 2),
+        check_count("workers", workers),
     )
     z_value(level)
-    chosen = tuple(as_policy(p) for p in ([policies] if isinstance(policies, str) else policies))
+    check_kind("policies", policies, (Sequence, Policy), "give a list such as ['random', 'learned']")
+    chosen = tuple(as_policy(p) for p in ([policies] if isinstance(policies, str | Policy) else policies))
     names = tuple(p.name for p in chosen)
     if not names or len(set(names)) < len(names):
         raise OptionError(f"policies={list(names)} is not usable; give one or more, each once.")
@@ -311,6 +313,11 @@ def control_value(
     replications, all rounds) with low, high, and the paired difference to the first share with its interval.
     Without a control group the learned policy takes every order of a contacted customer for its own.
     """
+    check_kind("cycle", cycle, SwiftCycle, "give a crm.SwiftCycle(...)")
+    check_kind("shares", shares, (Sequence, np.ndarray), "give a list such as (0, 0.1, 0.2)")
+    if not len(shares):
+        raise OptionError("shares is empty; give one or more, such as (0, 0.1, 0.2).")
+    z_value(level)
     seed = _seed(rng)
     gain = []
     for share in shares:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError
+from crmlab.base.errors import DataError, OptionError, check_kind
 from crmlab.base.look import COLOURS, axes
 from crmlab.base.words import Language, word
+from crmlab.data.tables import missing_columns
 from crmlab.strategy.policies import POLICIES
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def _curves(ax: Axes, table: pd.DataFrame, x: str, y: str, low: str, high: str, 
 
 def plot_swift_profit(comparison: Comparison, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Which policy earns most? Profit above that of contacting nobody, summed over rounds, with bands for the mean."""
+    from crmlab.strategy.swift_compare import Comparison
+
+    check_kind("comparison", comparison, Comparison, "give the result of cycle.compare(...)")
     ax = axes(ax, title=word("swift.profit_title", language), x=word("swift.round", language),
               y=word("swift.cumulative", language))  # fmt: skip
     names = ("round", "cumulative", "cumulative_low", "cumulative_high")
@@ -60,6 +64,9 @@ def plot_swift_profit(comparison: Comparison, ax: Axes | None = None, language: 
 
 def plot_swift_regret(comparison: Comparison, ax: Axes | None = None, language: Language = "en") -> Axes:
     """How much do the policies lose to one that knows the truth, summed over rounds? Needs the oracle."""
+    from crmlab.strategy.swift_compare import Comparison
+
+    check_kind("comparison", comparison, Comparison, "give the result of cycle.compare(...)")
     ax = axes(ax, title=word("swift.regret_title", language), x=word("swift.round", language),
               y=word("swift.regret", language))  # fmt: skip
     _curves(ax, comparison.regret, "round", "regret", "low", "high", language)
@@ -69,8 +76,9 @@ def plot_swift_regret(comparison: Comparison, ax: Axes | None = None, language: 
 
 def plot_qini(result: Comparison | Qini, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Do the best-scored customers hold most of the effect? Qini curves of a comparison, or one of an experiment."""
-    from crmlab.strategy.swift_compare import Qini
+    from crmlab.strategy.swift_compare import Comparison, Qini
 
+    check_kind("result", result, (Comparison, Qini), "give the result of cycle.compare(...) or of crm.qini(...)")
     ax = axes(ax, title=word("swift.qini_title", language), x=word("swift.qini_x", language),
               y=word("swift.qini_y", language))  # fmt: skip
     if isinstance(result, Qini):
@@ -94,8 +102,14 @@ def plot_uplift(
 ) -> Axes:
     """Do customers with higher scores answer more? Uplift by decile with intervals, of a comparison's policy or of
     an `uplift_deciles` table."""
+    from crmlab.strategy.swift_compare import Comparison
+
+    check_kind("result", result, (Comparison, pd.DataFrame), "give the result of cycle.compare or crm.uplift_deciles")
     table = result if isinstance(result, pd.DataFrame) else result.deciles
+    if faults := missing_columns(("decile", "uplift", "low", "high"), [str(c) for c in table.columns]):
+        raise DataError(faults, "the table")
     if "policy" in table:
+        check_kind("policy", policy, str, "give a name")
         if policy not in set(table["policy"]):
             raise OptionError(
                 f"policy={policy!r} has no deciles here; there are {', '.join(table['policy'].unique())}."
@@ -114,6 +128,10 @@ def plot_uplift(
 
 def plot_swift_cycle(run: Run, round: int | None = None, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What did one turn of the cycle do? The four stages as boxes with the numbers of a round (default: the last)."""
+    from crmlab.strategy.swift import Run
+
+    check_kind("run", run, Run, "give the result of cycle.run(...)")
+    check_kind("round", round, (int, type(None)), "give a whole number, or None")
     stages, at = run.stages_by_round, len(run.table) if round is None else round
     if at not in stages.index:
         raise OptionError(f"round={round!r} is not in this run; it has the rounds 1 to {len(stages)}.")

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from crmlab.base.errors import OptionError, check_positive
+from crmlab.base.errors import OptionError, check_count, check_kind, check_positive, check_share, is_number
+from crmlab.base.fit import generator
 from crmlab.data.simulate import purchase_times
 
 KINDS = ("averse", "unmoved", "persuadable")
@@ -63,31 +64,32 @@ class SwiftWorld:
     correlation: float = _value(0.3, "of responsiveness with the purchase rate (above 0: the best respond more)")
 
     def __post_init__(self) -> None:
-        if isinstance(self.n_customers, bool) or not isinstance(self.n_customers, int) or self.n_customers < 100:
-            raise OptionError(
-                f"n_customers={self.n_customers!r} is not usable; it must be a whole number, 100 or more."
-            )
+        check_count("n_customers", self.n_customers, 100)
         for name in ("r", "alpha", "a", "b", "p", "q", "v", "margin"):
             check_positive(name, getattr(self, name))
         check_positive("fatigue", self.fatigue, zero=True)
         shares = "margin", "persuadable", "averse", "response", "aversion", "mismatch", "fatigue_decay", "explained"
         for name in shares:
-            if not 0 <= getattr(self, name) <= 1:
-                raise OptionError(f"{name}={getattr(self, name)!r} is not usable; it must lie between 0 and 1.")
+            check_share(name, getattr(self, name))
+        if not (is_number(self.correlation) and -1 <= self.correlation <= 1):
+            raise OptionError(f"correlation={self.correlation!r} is not usable; it lies between -1 and 1.")
         if self.persuadable + self.averse > 1:
             raise OptionError(
                 f"persuadable + averse = {self.persuadable + self.averse:g}; together they are at most 1."
             )
         if self.explained + self.correlation**2 > 1 or self.q <= 1:
             raise OptionError("explained + correlation squared must be at most 1, and q above 1 (a finite mean spend).")
-        if not self.channels or not self.offers:
-            raise OptionError("channels and offers need at least one entry each.")
+        for kind in ("channels", "offers"):
+            pairs = getattr(self, kind)
+            check_kind(kind, pairs, Mapping, "give a pair of numbers by name")
+            if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs.values()):
+                raise OptionError(f"{kind} needs one entry or more, each a pair of numbers by name.")
         for name, (cost, strength) in self.channels.items():
             check_positive(f"channels[{name!r}] cost", cost)
             check_positive(f"channels[{name!r}] strength", strength, zero=True)
         for name, (discount, strength) in self.offers.items():
             check_positive(f"offers[{name!r}] strength", strength, zero=True)
-            if not 0 <= discount < 1:
+            if not (is_number(discount) and 0 <= discount < 1):
                 raise OptionError(f"offers[{name!r}] has the discount {discount!r}; it must be from 0 to below 1.")
         strongest = self.response * max(s for _, s in self.channels.values()) * max(s for _, s in self.offers.values())
         if strongest > 1:
@@ -114,7 +116,7 @@ class SwiftWorld:
 
     def open(self, rounds: int, *, rng: np.random.Generator | int) -> Shop:
         """Draw the customers, their past, and every random number of the coming `rounds` and a test month after."""
-        return Shop(self, rounds, np.random.default_rng(rng))
+        return Shop(self, check_count("rounds", rounds), generator(rng, "open"))
 
 
 class Shop:

@@ -7,7 +7,17 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import DataError, Fault, OptionError, check_option, check_positive
+from crmlab.base.errors import (
+    DataError,
+    Fault,
+    OptionError,
+    check_count,
+    check_kind,
+    check_option,
+    check_positive,
+    check_share,
+)
+from crmlab.base.fit import generator, z_value
 
 Share = Literal["equal", "margin"]
 Chance = float | tuple[float, float]
@@ -46,6 +56,7 @@ def death_spiral(customers: pd.DataFrame, *, fixed_costs: float, by: Share = "eq
     One row a round until nobody shows a loss or nobody is left: customers, showing_a_loss, allocated (mean fixed cost
     for each), total_profit of the firm.
     """
+    _check(customers)
     rows: list[list[float]] = []
     left = customers.drop(columns="brought_by", errors="ignore")  # who brought one may be gone by then
     while len(left) and (not rows or rows[-1][1]):
@@ -69,21 +80,25 @@ def drop_or_reprice(
     (contribution below 0); "reprice" (these pay `fee` more in the period) and "serve_cheaper" (these cost the share
     `saving` less to serve); of those addressed, the share `leave` leaves. Where the table has customer_id and
     brought_by (the id of the customer with whom one came, empty if none), whoever was brought by one who goes, goes too
-    with chance `follow`. Fixed costs stay whatever happens. A chance may be a range (low, high): each draw takes one
-    value from it, the same for all options, as are the random numbers.
+    with chance `follow` (one step only: not whom those have brought in turn). Fixed costs stay whatever happens. A
+    chance may be a range (low, high): each draw takes one value from it, the same for all options, as are the random
+    numbers.
 
     Returns by option: addressed, gone (mean, with followers), profit (mean of the draws, of the firm), low, high, and
     against_keep with its own low and high (against_low, against_high).
     """
     table = customer_profit(customers, fixed_costs=fixed_costs, by=by)
     check_positive("fee", fee, zero=True)
-    for name, given in {"saving": saving, "leave": leave, "follow": follow}.items():
-        ends = np.atleast_1d(np.asarray(given, dtype=float))
-        if not (ends.size <= 2 and (ends >= 0).all() and (ends <= 1).all() and ends[0] <= ends[-1]):
+    check_share("saving", saving)
+    for name, given in {"leave": leave, "follow": follow}.items():
+        bounds = given if isinstance(given, tuple | list) else (given, given)
+        for bound in bounds:
+            check_share(name, bound)
+        if len(bounds) != 2 or bounds[0] > bounds[1]:
             raise OptionError(f"{name}={given!r} is not usable; it is a share between 0 and 1, or a range (low, high).")
-    if not 0 < level < 1 or draws < 100:
-        raise OptionError(f"level={level!r}, draws={draws!r}: the level lies between 0 and 1, draws are 100 or more.")
-    rng = np.random.default_rng(rng)
+    z_value(level)
+    check_count("draws", draws, 100)
+    rng = generator(rng, "drop_or_reprice")
     n, who = len(table), _bringer(customers)
     leaves, follows = (np.resize(given, 2) @ [1 - (u := rng.random(draws)), u] for given in (leave, follow))
     worth, cost = table["contribution"].to_numpy(float), table["cost_to_serve"].to_numpy(float)
@@ -116,6 +131,7 @@ def _bringer(customers: pd.DataFrame) -> np.ndarray:
 
 
 def _check(customers: pd.DataFrame) -> None:
+    check_kind("customers", customers, pd.DataFrame, "give a DataFrame with margin and cost_to_serve, a row a customer")
     faults = []
     for column in ("margin", "cost_to_serve"):
         if column not in customers:
@@ -124,7 +140,7 @@ def _check(customers: pd.DataFrame) -> None:
         if not pd.api.types.is_numeric_dtype(customers[column]):
             faults.append(Fault(column, "is text", "Turn it into numbers: pd.to_numeric(...)."))
             continue
-        wrong = ~customers[column].between(0, np.inf, inclusive="left")
+        wrong = ~customers[column].between(0, np.inf, inclusive="left").fillna(False).astype(bool)
         if wrong.any():
             what, remedy = "no amount of 0 or more", "Mend or leave out these customers."
             faults.append(Fault(column, what, remedy, int(wrong.sum()), customers.loc[wrong, column].iloc[0]))
@@ -132,6 +148,8 @@ def _check(customers: pd.DataFrame) -> None:
         faults.append(Fault("", "there are no customers", "Give one row each."))
     if "brought_by" in customers and "customer_id" in customers:
         ids, by = customers["customer_id"], customers["brought_by"]
+        if empty := int(ids.isna().sum()):
+            faults.append(Fault("customer_id", "is missing", "Give each customer an id.", empty))
         if twice := int(ids.duplicated().sum()):
             faults.append(Fault("customer_id", "occurs more than once", "Give one row each.", twice))
         unknown = by.notna() & (~by.isin(ids) | (by == ids))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import pandas as pd
 
+from crmlab.base.errors import DataError, OptionError, check_kind, check_positive, check_share
 from crmlab.base.look import COLOURS, axes, label_line
 from crmlab.base.table import localized
 from crmlab.base.words import Language, word
+from crmlab.data.tables import missing_columns
 from crmlab.strategy.allocation import Allocation, Side
 from crmlab.strategy.referral import referral_value
 
@@ -22,6 +24,7 @@ _LINES = (COLOURS["expected"], COLOURS["second"], COLOURS["third"], COLOURS["act
 
 def plot_responses(allocation: Allocation, *, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What does each side bring, by the money that it gets? Dots: the best split. Grey: what the money costs."""
+    check_kind("allocation", allocation, Allocation, "give the result of crm.allocate(...)")
     ax = axes(ax, title=_w("responses_title", language), x=_w("money", language), y=_w("brings", language))
     money = np.linspace(0, allocation.budget, 201)
     ax.plot(money, money, color=COLOURS["quiet"], lw=1, ls=":")
@@ -43,6 +46,7 @@ def plot_split(
     allocation: Allocation, *, within: float = 0.01, ax: Axes | None = None, language: Language = "en"
 ) -> Axes:
     """How much does a wrong split cost? What the budget brings at every split; the band is within 1% of the best."""
+    check_kind("allocation", allocation, Allocation, "give the result of crm.allocate(...)")
     ax = axes(ax, title=_w("split_title", language), x=_w("share", language), y=_w("brings", language))
     curve, best = allocation.curve(), allocation.to_acquisition / allocation.budget
     ax.axvspan(*allocation.flat(within), color=COLOURS["faint"], lw=0)
@@ -59,6 +63,11 @@ def plot_split(
 
 def plot_ratio(tables: Mapping[str, pd.DataFrame], *, ax: Axes | None = None, language: Language = "en") -> Axes:
     """Does the cost ratio say where the money belongs? Tables of `ratio_test` by their labels, a line each."""
+    check_kind("tables", tables, Mapping, "give tables of crm.ratio_test by their labels")
+    if not tables:
+        raise OptionError("tables is empty; give one or more of crm.ratio_test by their labels.")
+    for label, table in tables.items():
+        check_kind(f"tables[{label!r}]", table, pd.DataFrame, "give the result of crm.ratio_test(...)")
     ax = axes(ax, title=_w("ratio_title", language), x=_w("ratio", language), y=_w("share", language))
     ax.axvspan(5, 11, color=COLOURS["faint"], lw=0)
     ax.text(8, 1.0, _w("folklore", language), ha="center", va="top", fontsize=9)
@@ -76,6 +85,9 @@ def plot_referral(
     ax: Axes | None = None, language: Language = "en",
 ) -> Axes:  # fmt: skip
     """How does a customer's value grow with those whom she brings? To R = `top` / delta: at 1 / delta it has no end."""
+    check_share("top", top)
+    for name, number in (("annual_discount", annual_discount), ("delay", delay)):
+        check_positive(name, number, zero=True)
     ax = axes(ax, title=_w("referral_title", language), x=_w("referrals", language), y=_w("value", language))
     edge = (1 + annual_discount) ** delay
     terms = {"annual_discount": annual_discount, "delay": delay, "reward": reward}
@@ -100,6 +112,9 @@ def plot_referral(
 
 def plot_options(table: pd.DataFrame, *, ax: Axes | None = None, language: Language = "en") -> Axes:
     """What does it bring to drop or reprice the unprofitable? Against keeping all; from `drop_or_reprice`."""
+    check_kind("table", table, pd.DataFrame, "give the result of crm.drop_or_reprice(...)")
+    if faults := missing_columns(("against_keep", "against_low", "against_high"), [str(c) for c in table.columns]):
+        raise DataError(faults, "the table")
     ax = axes(ax, title=_w("options_title", language), x=_w("against_keep", language), size=(7, 3))
     table = table.drop(index="keep", errors="ignore").iloc[::-1]
     place = np.arange(len(table))

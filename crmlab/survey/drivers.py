@@ -11,9 +11,10 @@ import pandas as pd
 from scipy.stats import t as student
 
 from crmlab.base.errors import DataError, Fault, FitError, OptionError, check_option
+from crmlab.base.fit import generator
 from crmlab.survey.inputs import item_table
 from crmlab.survey.pls_math import solve
-from crmlab.survey.resample import bootstrap_counts, generator, moments, percentiles
+from crmlab.survey.resample import bootstrap_counts, moments, percentiles
 
 Method = Literal["dominance", "shapley", "standardised"]
 MOST = 15  # predictors; the number of models doubles with each

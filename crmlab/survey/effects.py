@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from crmlab.base.errors import FitError, OptionError
-from crmlab.base.fit import z_value
+from crmlab.base.fit import generator, z_value
 from crmlab.survey.estimate import Fitted, fit_ml
 from crmlab.survey.fitmeasures import wald
 from crmlab.survey.model import Array, Model, derivative
 from crmlab.survey.moments import sample
-from crmlab.survey.resample import bca, generator
+from crmlab.survey.resample import bca
 
 MOST_CHAINS = 10_000
 

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from crmlab.base.errors import AssumptionWarning, DataError, Fault, FitError, OptionError, check_option
-from crmlab.base.fit import z_value
+from crmlab.base.fit import generator, z_value
 from crmlab.survey.inputs import item_table
 from crmlab.survey.pls_bootstrap import Draws, Progress, resample, statistics
 from crmlab.survey.pls_fit import PLSFit
 from crmlab.survey.pls_math import Scheme, Solution, estimate, inverse
 from crmlab.survey.pls_model import PLSModel, read_model, standard
-from crmlab.survey.resample import bootstrap_counts, generator
+from crmlab.survey.resample import bootstrap_counts
 
 
 def pls(

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from crmlab.base.errors import DataError, Fault, FitError, OptionError
-from crmlab.base.fit import Summary, z_value
+from crmlab.base.fit import Summary, generator, z_value
 from crmlab.survey.inputs import nearest
 from crmlab.survey.pls import pls
 from crmlab.survey.pls_bootstrap import Kept, Progress, resample
 from crmlab.survey.pls_fit import PLSFit
 from crmlab.survey.pls_math import Solution, estimate
 from crmlab.survey.pls_model import standard
-from crmlab.survey.resample import generator
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from crmlab.base.errors import AssumptionWarning, DataError, Fault, FitError, OptionError, check_option
+from crmlab.base.fit import Seed, generator
 from crmlab.survey.inputs import nearest
 from crmlab.survey.pls_math import Solution, estimate, total_effects
 from crmlab.survey.pls_model import PLSModel, standard
-from crmlab.survey.resample import Seed, generator
 
 if TYPE_CHECKING:
     from crmlab.survey.pls_fit import PLSFit

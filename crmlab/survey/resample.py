@@ -5,20 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from crmlab.base.errors import FitError, OptionError
+from crmlab.base.errors import FitError
 from crmlab.base.fit import z_value
-
-Seed = np.random.Generator | int | None
-
-
-def generator(rng: Seed, what: str) -> np.random.Generator:
-    """The random numbers of a Generator or a seed; raises OptionError where there is none."""
-    if rng is None:
-        raise OptionError(f"{what} draws at random: give rng=1 (a seed) or a numpy Generator.")
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError):
-        raise OptionError(f"rng={rng!r} is not usable; give a whole number, 0 or more, or a numpy Generator.") from None
 
 
 def bootstrap_counts(n: int, draws: int, rng: np.random.Generator) -> np.ndarray:

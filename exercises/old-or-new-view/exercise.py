@@ -14,7 +14,7 @@ STATEMENTS = (
         True,
         False,
         "Service after the sale is part of what is sold.",
-        "خدمت پس از فروش بخشی از چیزی است که فروخته می‌شود.",
+        "خدمات پس از فروش بخشی از چیزی است که فروخته می‌شود.",
     ),
     (True, True, "The customer helps to shape what is made.", "مشتری در شکل‌دادن به محصول یاری می‌دهد."),
     (

@@ -33,9 +33,9 @@ ACTIVITIES = {
     ),
     "refine": (
         ("compare the orders of those who got the message with those whom the lots left out",
-         "سفارش‌های گیرندگان پیام را با سفارش‌های کسانی می‌سنجد که قرعه کنارشان گذاشته بود"),
+         "سفارش‌های گیرندگان پیام را با سفارش‌های کسانی مقایسه می‌کند که قرعه کنارشان گذاشته بود"),
         ("correct the estimate of who responds, now that the answers of this campaign are in",
-         "حالا که پاسخ‌های این کارزار رسیده، برآورد خود را از این که چه کسی پاسخ می‌دهد اصلاح می‌کند"),
+         "حالا که پاسخ‌های این کارزار رسیده، برآورد خود را از اینکه چه کسی پاسخ می‌دهد اصلاح می‌کند"),
         ("write down which offer changed nothing, so that nobody is bothered with it again",
          "یادداشت می‌کند کدام پیشنهاد اثری نداشت تا دیگر مزاحم کسی نشود"),
     ),

@@ -66,7 +66,7 @@ def test_same_seed_same_log_and_bad_options() -> None:
         ({"mix": {"place": 0.5, "luck": 0.4}}, r"mix names \['luck'\].*add up to 1"),
         ({"strength": (0.9, 0.1)}, "strength"),
         ({"background": 1.2}, "background"),
-        ({"rate": (0, 1)}, "r="),
+        ({"rate": (0, 1)}, "rate="),
         ({"start": "2025-09-01"}, "four weeks"),
     ]
     for options, message in bad:

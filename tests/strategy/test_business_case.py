@@ -133,7 +133,7 @@ calls = [0, 10, 10, 10]
         crm.BusinessCase.from_toml(path)
     assert {fault.column for fault in caught.value.faults} == {"benefits", "costs", "other"}
     path.write_text("years = = 3")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="it is no TOML"):
         crm.BusinessCase.from_toml(path)
 
 

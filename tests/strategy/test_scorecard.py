@@ -110,7 +110,7 @@ def test_targets_from_toml(tables, tmp_path):
     path.write_text("on_time_delivery = 0.9\n")
     assert crm.Scorecard(finance=tables["finance"], period=NOW, targets=path).table["met"]["on_time_delivery"] == "yes"
     path.write_text("= 1")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="it is no TOML"):
         crm.Scorecard(period=NOW, targets=path)
 
 
