@@ -133,18 +133,35 @@ def plot_cash_flow(case: BusinessCase, ax: Axes | None = None, language: Languag
     ax = axes(ax, title=title, x=word("success.cash_x", language), y=word("success.cash_y", language))
     ax.bar(flows.index, flows["net"], color=[COLOURS["quiet"] if v >= 0 else COLOURS["faint"] for v in flows["net"]],
            edgecolor=COLOURS["quiet"], width=0.5)  # fmt: skip
-    aside = case.years + 0.35
-    net = flows["net"].iloc[-1]
-    ax.text(aside, net / 2, word("success.net", language), va="center", fontsize=9, color="#555555")
     for key, colour, style in (("cumulative", "expected", "-"), ("discounted", "second", "--")):
         ax.plot(flows.index, flows[key], style, color=COLOURS[colour], marker="o")
-        words = word(f"success.{key}", language)
-        ax.text(aside, flows[key].iloc[-1], words, va="center", fontsize=9, color=COLOURS[colour])
-    ax.axhline(0, color=COLOURS["actual"], linewidth=1)
+    # the line at 0 ends before the labels, and labels keep a line's height apart
+    ends = {"net": flows["net"].iloc[-1] / 2} | {key: flows[key].iloc[-1] for key in ("cumulative", "discounted")}
+    figure = ax.get_figure(root=True)
+    inches = figure.get_size_inches()[1] * ax.get_position().height if figure else 3.0
+    low, high = ax.get_ylim()
+    places = _apart(list(ends.values()), (high - low) * 13 / 72 / inches)
+    for key, place, colour in zip(ends, places, ("#555555", COLOURS["expected"], COLOURS["second"]), strict=True):
+        ax.text(case.years + 0.35, place, word(f"success.{key}", language), va="center", fontsize=9, color=colour)
+    ax.plot([-0.5, case.years + 0.3], [0, 0], color=COLOURS["actual"], linewidth=1)
     ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.set_xticks(flows.index)
     ax.set_xlim(-0.5, case.years * 1.25 + 0.7)
     return ax
+
+
+def _apart(places: list[float], gap: float) -> list[float]:
+    """The same places, moved as little as is needed for neighbours to be `gap` apart; their order stays."""
+    order = np.argsort(places, kind="stable")
+    moved = np.array(places, dtype=float)[order]
+    for _ in range(50):
+        for i in range(len(moved) - 1):
+            short = gap - (moved[i + 1] - moved[i])
+            if short > 0:
+                moved[i], moved[i + 1] = moved[i] - short / 2, moved[i + 1] + short / 2
+    back = np.empty_like(moved)
+    back[order] = moved
+    return [float(place) for place in back]
 
 
 def _short(value: float) -> str:

@@ -53,9 +53,11 @@ def plot_split(
     ax.plot(curve["share_to_acquisition"], curve["gain"], color=COLOURS["expected"], lw=1.8)
     ax.plot(best, allocation.gain(allocation.to_acquisition), "o", color=COLOURS["expected"], ms=8)
     ax.axhline(allocation.budget, color=COLOURS["quiet"], lw=1, ls=":")
+    first, last = np.abs(curve["gain"].iloc[[0, -1]] - allocation.budget)  # the label stands where the curve is far off
+    right = last > first
     ax.annotate(
-        _w("budget", language), (0, allocation.budget), xytext=(4, 4), textcoords="offset points",
-        color=COLOURS["quiet"],
+        _w("budget", language), (float(right), allocation.budget), xytext=(0, 4), textcoords="offset points",
+        ha="right" if right else "left", color=COLOURS["quiet"],
     )  # fmt: skip
     ax.text(best, ax.get_ylim()[0], _w("band", language, percent=f"{within:.0%}"), ha="center", va="bottom", fontsize=9)
     return _thousands(_percent(ax, "x", language), "y", language)
@@ -74,7 +76,7 @@ def plot_ratio(tables: Mapping[str, pd.DataFrame], *, ax: Axes | None = None, la
     for (label, table), colour in zip(tables.items(), _LINES, strict=False):
         (line,) = ax.plot(table.index, table["share_to_acquisition"], color=colour, lw=1.8, marker="o", ms=3)
         label_line(ax, line, label)
-    ax.set_ylim(-0.02, 1.02)
+    ax.set_ylim(-0.06, 1.02)  # a label at 0% clears the axis
     ax.margins(x=0.25)
     ax.set_xlim(left=min(table.index[0] for table in tables.values()) - 0.3)
     return _percent(ax, "y", language)

@@ -1,5 +1,6 @@
 """A business case against hand arithmetic, numpy-financial, and distributions whose moments are known."""
 
+import itertools
 import math
 
 import matplotlib
@@ -161,6 +162,10 @@ def test_pictures_show_the_numbers(case, language):
     assert heights == 1000
     ax = crm.plot_cash_flow(case, language=language)
     assert [bar.get_height() for bar in ax.patches] == [-130, 55, 55, 55]
+    places = sorted(text.get_position() for text in ax.texts)
+    ys = [y for _, y in places]
+    assert min(b - a for a, b in itertools.pairwise(ys)) > 0.05 * np.ptp(ax.get_ylim())  # a line of text each
+    assert max(ax.lines[-1].get_xdata()) < places[0][0]  # the line at 0 ends before them
     plt.close("all")
     with pytest.raises(OptionError, match="range"):
         crm.plot_tornado(crm.BusinessCase({"a": 1}, {"b": 2}, years=1))
