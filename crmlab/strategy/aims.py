@@ -83,7 +83,8 @@ def plot_aims(
 ) -> Axes:
     """Which figure shows that an aim is reached? A tree from each aim of `aims()` over its benefit to its KPIs.
 
-    With `measured`, the KPIs that the firm has are dark, and the others are marked as missing.
+    With `measured`, the KPIs that the firm has are dark, and the others are marked as missing. `language` is that of
+    the KPIs and the heads: for a Persian picture take `aims(language="fa")` as well.
     """
     from crmlab.strategy.success import kpis
 
