@@ -9,7 +9,7 @@ from crmlab.base.share import share
 from crmlab.course.exercise import load_exercise, markdown_table
 from crmlab.course.proving import prove
 
-DRAWS = 30  # enough to see a mistake that is not told apart in one of ten; more cost a minute an exercise
+DRAWS = 100  # thirty let an answer pass that was the same in more than half of the draws
 SLUGS = sorted(path.parent.name for path in share("exercises").glob("*/exercise.py"))
 
 CODE = '''"""How much is twice n?"""
