@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -182,7 +181,5 @@ def _number(value: float, tolerance: float) -> str:
 
 
 def _markdown(text: str) -> str:
-    require("markdown_it", "course")
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text) if text else html.escape(text)
+    reader = require("markdown_it", "course").MarkdownIt("commonmark", {"html": False})
+    return str(reader.enable("table").render(text))

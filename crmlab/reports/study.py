@@ -12,6 +12,7 @@ import pandas as pd
 
 from crmlab.base.errors import CrmlabError, OptionError, check_option
 from crmlab.base.fit import Shown, Summary
+from crmlab.base.parallel import progress_bar
 from crmlab.base.table import Table
 from crmlab.base.words import Language, word
 from crmlab.reports.write import write_tables
@@ -199,20 +200,13 @@ def study(
 
 @contextmanager
 def _bar(wanted: bool, steps: int) -> Iterator[Step]:
-    """A progress bar on the standard error; call what it gives with the name of each step that begins."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    shown = wanted and (console.is_terminal or console.is_jupyter)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=not shown) as bar:
-        task = bar.add_task("", total=steps)
+    """A progress bar; call what it gives with the name of each step that begins."""
+    with progress_bar(wanted, steps) as show:
         begun = 0
 
         def step(name: str) -> None:
             nonlocal begun
-            bar.update(task, completed=begun, description=word(f"survey_study.{name}"))
+            show(begun, word(f"survey_study.{name}"))
             begun += 1
 
         yield step

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from scipy.special import pdtr, pdtrik
 
 from crmlab.base.errors import DataError, Fault, OptionError, check_count, check_kind, check_positive
 from crmlab.base.fit import generator, z_value
+from crmlab.base.parallel import spread
 from crmlab.strategy.measures import numbers, share
 from crmlab.strategy.programme_base import COLUMNS, CustomerBase, LoyaltyResponse, around_one
 from crmlab.strategy.programme_rules import Month, Programme
@@ -195,11 +194,7 @@ def _simulate(
         _replicate, base=base, given=tuple(given.values()), months=months, response=response or LoyaltyResponse(),
         uncertainty=uncertainty,
     )  # fmt: skip
-    if workers == 1:
-        runs = np.array([job(seed) for seed in seeds])
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            runs = np.array(list(pool.map(job, seeds, chunksize=-(-replications // workers))))
+    runs = np.array(list(spread(job, seeds, workers)))
     if not (runs[:, 0, :, 0].sum(axis=1) > 0).all():
         raise DataError(Fault("rate", "in some run nobody buys", "Use more customers or months."), "the customer base")
     pairs = enumerate(given.items())

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import pickle
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +14,7 @@ from scipy import stats
 
 from crmlab.base.errors import DataError, Fault, OptionError, check_count, check_kind, check_option
 from crmlab.base.fit import z_value
+from crmlab.base.parallel import progress_bar, spread
 from crmlab.strategy.policies import Policy, as_policy
 from crmlab.strategy.swift import SwiftCycle, discover
 
@@ -283,21 +280,10 @@ def compare(
     seeds = np.random.SeedSequence(_seed(rng)).spawn(replications)
     work = partial(_replication, cycle, chosen, rounds)
     found = []
-    with _bar(progress, replications) as step:
-        if workers == 1:
-            results: Iterator[Any] = map(work, seeds)
-            for result in results:
-                found.append(result)
-                step()
-        else:
-            try:
-                pickle.dumps(work)
-            except (pickle.PicklingError, AttributeError, TypeError):
-                raise OptionError("Stages or policies defined in a notebook run with workers=1 only.") from None
-            with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-                for result in pool.map(work, seeds):
-                    found.append(result)
-                    step()
+    with progress_bar(progress, replications) as show:
+        for result in spread(work, seeds, workers):
+            found.append(result)
+            show(len(found), "")
     draws, tests = (np.stack(part) for part in zip(*found, strict=True))
     return Comparison(names, cycle.world.n_customers, draws, tests, level)
 
@@ -332,17 +318,3 @@ def control_value(
     ):
         table[list(names)] = np.column_stack(mean_interval(draws, level))
     return table
-
-
-@contextmanager
-def _bar(wanted: bool, steps: int) -> Iterator[Any]:
-    """A progress bar on the standard error, where somebody looks at it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    shown = wanted and (console.is_terminal or console.is_jupyter)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
-        task = bar.add_task("", total=steps)
-        yield partial(bar.advance, task)
