@@ -1,7 +1,7 @@
 # make lab    opens the course in JupyterLab (CRMLAB_NO_BROWSER=1 prints the address only)
 # make test   proves it all
 # make bench  measures speed and memory against the peers
-# make notes  writes docs/instructors.md from the lessons' metadata
+# make notes  writes docs/teaching.md from the lessons' metadata
 # make clean  takes away what the others made
 # Each sets up .venv by itself; PYTHON=python3.12 chooses another Python (3.11 or newer).
 
@@ -35,7 +35,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.questionnaire
 
 notes: $(VENV)/.lab
-	$(BIN)/python -m crmlab.course.lessons > docs/instructors.md
+	$(BIN)/python -m crmlab.course.lessons > docs/teaching.md
 
 clean:
 	rm -rf $(VENV) dist build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis spark-warehouse

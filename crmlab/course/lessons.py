@@ -109,7 +109,7 @@ def _copy(source: Path, target: Path) -> bool:
 def teaching_notes(language: Language = "en") -> str:
     """What does a teacher need for each lesson? Markdown: minutes per part, mistakes to expect, what to skip.
 
-    docs/instructors.md is this text: python -m crmlab.course.lessons > docs/instructors.md.
+    docs/teaching.md is this text: python -m crmlab.course.lessons > docs/teaching.md.
     """
     lines = [
         "# Teaching with crmlab",

@@ -87,5 +87,5 @@ def test_notes_hold_everything_a_teacher_needs(bank):
 
 
 def test_the_committed_notes_are_the_lessons_own():
-    committed = (ROOT / "docs/instructors.md").read_text(encoding="utf-8")
+    committed = (ROOT / "docs/teaching.md").read_text(encoding="utf-8")
     assert committed == teaching_notes(), "run: make notes"
