@@ -173,6 +173,7 @@ _NAMES = {
     "plot_qini": "crmlab.strategy.swift_plots",
     "plot_uplift": "crmlab.strategy.swift_plots",
     "plot_swift_cycle": "crmlab.strategy.swift_plots",
+    "check_form": "crmlab.course.workbook",
     "practice": "crmlab.course.practice",
     "cards": "crmlab.course.cards",
     "quiz": "crmlab.course.quiz",

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from crmlab.base.errors import CrmlabError, require
 from crmlab.base.words import Language
+from crmlab.cli_assignment import app as assignment
 
 app = typer.Typer(
     help="Customer relationship management that runs: lessons, data sets and published numbers.",
@@ -25,6 +26,7 @@ app = typer.Typer(
 
 exercise = typer.Typer(help="Write exercises and prove that they hold.", no_args_is_help=True)
 app.add_typer(exercise, name="exercise")
+app.add_typer(assignment, name="assignment")
 
 Method = Literal["cfa_sem", "pls", "both"]
 Gaps = Literal["listwise", "fiml"]

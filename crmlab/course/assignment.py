@@ -25,6 +25,7 @@ from crmlab.course.judging import fold
 
 Counts = Literal["best", "last"]
 SHORTEST_SECRET = 16  # bytes
+LONGEST_ID = 64
 _KNOWN = {"id", "title", "due", "attempts", "counts", "language", "bank", "late", "exercises"}
 _KNOWN_LATE = {"per_day", "grace_minutes", "days"}
 _KNOWN_SLOT = {"slug", "tag", "lesson", "level", "draw", "points"}
@@ -108,6 +109,15 @@ class Assignment:
         """The largest score."""
         return sum(slot.points * slot.draw for slot in self.slots)
 
+    @property
+    def size(self) -> int:
+        """How many exercises does each student get?"""
+        return sum(slot.draw for slot in self.slots)
+
+    def title_in(self, language: Language) -> str:
+        """The title in this language, or else in the one that there is."""
+        return self.title.get(language) or next(iter(self.title.values()))
+
     @cached_property
     def digest(self) -> str:
         """A mark of everything that a score depends on: two specifications with the same mark grade alike."""
@@ -185,11 +195,11 @@ def _bundled(name: str) -> Path | None:
 def _faults(said: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _unknown("", said, _KNOWN)
     name = said.get("id")
-    if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum()):
+    if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum() and len(name) <= LONGEST_ID):
         yield Fault("", "id is no name", "Write letters, digits, hyphens: id = 'homework-1'.", example=name)
     titles = {"en": said["title"]} if isinstance(said.get("title"), str) else said.get("title")
-    if not (isinstance(titles, dict) and titles and all(isinstance(one, str) and one for one in titles.values())):
-        yield Fault("", "there is no title", "Write title = {en = '...', fa = '...'}.")
+    if not (isinstance(titles, dict) and titles and all(map(_one_line, titles.values()))):
+        yield Fault("", "there is no title of one line", "Write title = {en = '...', fa = '...'}.")
     elif unknown := set(titles) - set(get_args(Language)):
         yield Fault("", "title has an unknown language", "Known are en and fa.", example=min(unknown))
     due = said.get("due")
@@ -224,6 +234,10 @@ def _faults(said: Mapping[str, Any]) -> Iterator[Fault]:
     named = [slot["slug"] for slot in slots if slot.get("slug")]
     if twice := {slug for slug in named if named.count(slug) > 1}:
         yield Fault("", "an exercise stands twice", "Take one away.", example=min(twice))
+
+
+def _one_line(text: object) -> bool:
+    return isinstance(text, str) and len(text.splitlines()) == 1
 
 
 def _slot_faults(where: str, slot: Mapping[str, Any]) -> Iterator[Fault]:

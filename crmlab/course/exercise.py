@@ -9,7 +9,7 @@ import inspect
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -21,20 +21,25 @@ import pandas as pd
 from crmlab.base.errors import CrmlabError, DataError, Fault, OptionError
 from crmlab.base.share import share
 from crmlab.base.words import Language
-from crmlab.course.judging import Answer, Verdict, answer_faults, judge
+from crmlab.course.forms import BY_HAND
+from crmlab.course.judging import Answer, Verdict, answer_faults, judge, outcomes
 
 ROWS_SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Text:
-    """What an exercise says in one language; `mistakes` holds an explanation for each."""
+    """What an exercise says in one language; `mistakes` holds an explanation for each.
+
+    `rubrics` holds for each answer that is marked by hand (points, criterion), in order.
+    """
 
     title: str
     prompt: str
     hints: tuple[str, ...]
     mistakes: dict[str, str]
     solution: str
+    rubrics: dict[str, tuple[tuple[float, str], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,20 @@ class Exercise:
     mistakes: dict[str, Callable[..., dict[str, Any]]]
     texts: dict[str, Text]
 
+    @property
+    def automatic(self) -> float:
+        """Which share of the score needs no person to mark it?"""
+        told = sum(answer.weight for answer in self.answers.values() if not answer.by_hand)
+        return told / sum(answer.weight for answer in self.answers.values())
+
     def variant(self, rng: np.random.Generator | int) -> Variant:
         """What does one student get? The same `rng` state or seed draws the same variant."""
         drawn = self.draw(np.random.default_rng(rng))
         if set(drawn) != set(names := _parameters(self.solve)):
             raise CrmlabError(f"exercises/{self.slug}: draw gives {sorted(drawn)}, but solve takes {sorted(names)}.")
-        key = self.solve(**copy.deepcopy(drawn))
-        if set(key) != set(self.answers):
-            raise CrmlabError(f"exercises/{self.slug}: solve gives {sorted(key)}, not {sorted(self.answers)}.")
+        key = {name: value for name, value in self.solve(**copy.deepcopy(drawn)).items() if value is not None}
+        if set(key) != (wanted := {name for name, answer in self.answers.items() if not answer.by_hand}):
+            raise CrmlabError(f"exercises/{self.slug}: solve gives {sorted(key)}, not {sorted(wanted)}.")
         return Variant(self, drawn, key)
 
 
@@ -74,23 +85,39 @@ class Variant:
     @cached_property
     def mistakes(self) -> dict[str, dict[str, Any]]:
         """The wrong answers that each usual mistake leads to in this variant."""
-        return {name: wrong(**copy.deepcopy(self.drawn)) for name, wrong in self.exercise.mistakes.items()}
+        found = {name: wrong(**copy.deepcopy(self.drawn)) for name, wrong in self.exercise.mistakes.items()}
+        functions = {name for name, answer in self.exercise.answers.items() if answer.kind == "function"}
+        return {
+            name: {a: outcomes(value, self.key[a]) if a in functions else value for a, value in values.items()}
+            for name, values in found.items()
+        }
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What the student sees of `drawn`: all but the names that begin with `_`, told by the solution alone."""
+        return {name: value for name, value in self.drawn.items() if not name.startswith("_")}
+
+    def calls(self) -> dict[str, list[tuple[Any, ...]]]:
+        """With which hidden arguments is each answer that is a function called?"""
+        functions = [name for name, answer in self.exercise.answers.items() if answer.kind == "function"]
+        return {name: [arguments for arguments, _ in self.key[name]] for name in functions}
+
+    def forms(self) -> dict[str, dict[str, Any]]:
+        """What must each answer look like? Plain data for `form_problem` (crmlab.course.forms), without the key."""
+        return {name: answer.form(self.key.get(name)) for name, answer in self.exercise.answers.items()}
 
     def judge(self, given: Mapping[str, Any]) -> Verdict:
         """How good are these answers? See crmlab.course.judging.judge."""
-        verdict = judge(self.exercise.answers, self.key, {}, given)
-        if "wrong" not in verdict.states.values():  # spares computing the mistakes
-            return verdict
-        return judge(self.exercise.answers, self.key, self.mistakes, given)
+        return judge(self.exercise.answers, self.key, lambda: self.mistakes, given)
 
     def text(self, language: Language = "en") -> Text:
         """The exercise's text with this variant's numbers; tables that the prompt does not name follow it."""
         raw = self.exercise.texts[language]
-        fill = self.drawn
-        placed = set(_placeholders(raw.prompt))
+        fill = self.shown
+        placed = set(placeholders(raw.prompt))
         tables = "".join(
             f"\n\n`{name}`:\n\n{markdown_table(value)}"
-            for name, value in self.drawn.items()
+            for name, value in fill.items()
             if isinstance(value, pd.DataFrame | pd.Series) and name not in placed
         )
         return Text(
@@ -98,7 +125,8 @@ class Variant:
             _fill(raw.prompt, fill) + tables,
             tuple(_fill(hint, fill) for hint in raw.hints),
             {name: _fill(text, fill) for name, text in raw.mistakes.items()},
-            _fill(raw.solution, fill | self.key),
+            _fill(raw.solution, self.drawn | self.key),
+            {name: tuple((n, _fill(said, fill)) for n, said in lines) for name, lines in raw.rubrics.items()},
         )
 
 
@@ -124,7 +152,7 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
         if not path.exists():
             faults.append(Fault("", f"{path.name} is missing", "Write it; every language has every section."))
             continue
-        texts[language], wrong = read_text(path.read_text(encoding="utf-8"))
+        texts[language], wrong = read_text(_read(path))
         faults += [Fault("", f"{path.name}: {what}", remedy) for what, remedy in wrong]
     if faults:
         raise DataError(faults, f"exercises/{slug}")
@@ -132,6 +160,9 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
         faults += [Fault("", f"{language}.md: {w}", remedy) for w, remedy in _text_faults(module, text)]
     if len({len(text.hints) for text in texts.values()}) > 1:
         faults.append(Fault("", "the languages have different numbers of hints", "Give each the same hints."))
+    points = [{name: [n for n, _ in lines] for name, lines in text.rubrics.items()} for text in texts.values()]
+    if any(one != points[0] for one in points):
+        faults.append(Fault("", "the languages have rubrics of different points", "Give each the same points."))
     if faults:
         raise DataError(faults, f"exercises/{slug}")
     return Exercise(
@@ -143,7 +174,9 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
 
 def exercises(lesson: int | None = None) -> list[Exercise]:
     """Which exercises are there (for one lesson, if given)? By lesson, level and name."""
-    found = [load_exercise(slug) for slug in slugs(share("exercises"))]
+    root, says = share("exercises"), re.compile(rf"^lesson = {lesson}\b", re.M)
+    chosen = [slug for slug in slugs(root) if lesson is None or says.search(_read(root / slug / "exercise.py"))]
+    found = [load_exercise(slug) for slug in chosen]
     kept = [exercise for exercise in found if lesson in (None, exercise.lesson)]
     return sorted(kept, key=lambda exercise: (exercise.lesson, exercise.level, exercise.slug))
 
@@ -151,6 +184,10 @@ def exercises(lesson: int | None = None) -> list[Exercise]:
 def slugs(root: Path) -> list[str]:
     """The names of the exercises in a folder."""
     return sorted(path.parent.name for path in root.glob("*/exercise.py"))
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _import(path: Path) -> ModuleType:
@@ -205,8 +242,9 @@ def read_text(source: str) -> tuple[Text, list[tuple[str, str]]]:
     if not prompt:
         faults.append(("there is no prompt", "Write it below the title."))
     for name, body in sections:
-        if name not in ("Hint", "Solution") and not name.startswith("Mistake: "):
-            faults.append((f"'## {name}' is no section", "Sections are '## Hint', '## Mistake: key', '## Solution'."))
+        if name not in ("Hint", "Solution") and not name.startswith(("Mistake: ", "Rubric: ")):
+            known = "'## Hint', '## Mistake: key', '## Rubric: answer', '## Solution'"
+            faults.append((f"'## {name}' is no section", f"Sections are {known}."))
         elif not body:
             faults.append((f"'## {name}' is empty", "Write it, or take it away."))
     hints = tuple(body for name, body in sections if name == "Hint")
@@ -217,7 +255,18 @@ def read_text(source: str) -> tuple[Text, list[tuple[str, str]]]:
         faults.append((f"there are {len(solutions)} sections '## Solution'", "Write one."))
     mistakes = {name.removeprefix("Mistake: "): body for name, body in sections if name.startswith("Mistake: ")}
     title = head[1].strip() if head else ""
-    return Text(title, prompt, hints, mistakes, solutions[0] if solutions else ""), faults
+    rubrics = {}
+    for name, body in sections:
+        if name.startswith("Rubric: "):
+            lines = [
+                re.fullmatch(r"-[ \t]+(\d+(?:\.\d+)?):[ \t]+(\S.*)", line) for line in body.splitlines() if line.strip()
+            ]
+            rubrics[name.removeprefix("Rubric: ")] = tuple((float(one[1]), one[2]) for one in lines if one)
+            if not all(one and float(one[1]) > 0 for one in lines):
+                faults.append(
+                    (f"'## {name}' has lines without points", "Write each as '- 2: criterion', points above 0.")
+                )
+    return Text(title, prompt, hints, mistakes, solutions[0] if solutions else "", rubrics), faults
 
 
 def _text_faults(module: ModuleType, text: Text) -> Iterator[tuple[str, str]]:
@@ -225,14 +274,22 @@ def _text_faults(module: ModuleType, text: Text) -> Iterator[tuple[str, str]]:
         yield f"mistake '{name}' has no explanation", f"Add '## Mistake: {name}'."
     for name in text.mistakes.keys() - module.mistakes.keys():
         yield f"'## Mistake: {name}' explains no mistake of exercise.py", "Rename it, or add the mistake."
-    drawn = set(_parameters(module.solve))
+    kinds = {name: spec["kind"] for name, spec in module.answers.items()}
+    marked = {name for name, kind in kinds.items() if kind in BY_HAND}
+    for name in marked - text.rubrics.keys():
+        yield f"answer '{name}' is marked by hand, but has no rubric", f"Add '## Rubric: {name}', '- 2: criterion'."
+    for name in text.rubrics.keys() - marked:
+        yield f"'## Rubric: {name}' is of no answer that is marked by hand", "Rename it, or take it away."
+    drawn = {name for name in _parameters(module.solve) if not name.startswith("_")}
+    told = {name for name, kind in kinds.items() if name not in marked and kind != "function"}
     parts = {"title": text.title, "prompt": text.prompt, "solution": text.solution}
     parts |= {f"hint {i}": hint for i, hint in enumerate(text.hints, 1)}
     parts |= {f"mistake {name}": explanation for name, explanation in text.mistakes.items()}
+    parts |= {f"rubric {name}": " ".join(said for _, said in lines) for name, lines in text.rubrics.items()}
     for part, body in parts.items():
-        known = drawn | set(module.answers) if part == "solution" else drawn
+        known = set(_parameters(module.solve)) | told if part == "solution" else drawn
         try:
-            unknown = sorted(set(_placeholders(body)) - known)
+            unknown = sorted(set(placeholders(body)) - known)
         except ValueError as error:
             yield f"{part}: braces do not pair ({error})", "Double a brace that is no placeholder: {{ }}."
             continue
@@ -244,11 +301,12 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
 
 
-def _placeholders(text: str) -> Iterator[str]:
+def placeholders(text: str) -> Iterator[str]:
+    """The names that a text has in braces."""
     for _, name, spec, _ in string.Formatter().parse(text):
         if name is not None:
             yield re.split(r"[.\[]", name)[0]
-            yield from _placeholders(spec or "")
+            yield from placeholders(spec or "")
 
 
 class _Filler(string.Formatter):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, Literal, get_args
@@ -13,9 +12,12 @@ import numpy as np
 import pandas as pd
 
 from crmlab.base.errors import Fault
+from crmlab.course.forms import BY_HAND, Form, flat, read, table_form
+from crmlab.course.forms import fold as fold
+from crmlab.course.packing import Calls, Unusable, pack, unpack
 
-Kind = Literal["number", "choice", "choices", "text", "table"]
-State = Literal["right", "wrong", "form", "unanswered"]
+Kind = Literal["number", "choice", "choices", "text", "table", "function", "figure", "essay"]
+State = Literal["right", "wrong", "form", "unanswered", "by_hand"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Answer:
 
     kind: "number" (right within `tolerance`, absolute, or within `relative` x the key, whichever is
     wider), "choice" (one of `choices`), "choices" (a set of them), "text" (the key is one accepted
-    wording or a list of them) or "table" (a Series or DataFrame; rows in any order unless `ordered`).
-    unit: text, or a text per language. weight: the answer's part of the score.
+    wording or a list of them), "table" (a Series or DataFrame; rows in any order unless `ordered`), "function"
+    (the key is a list of arguments with the right result, which are never shown: `[((2, 3), 6.0), ...]`), "figure" or
+    "essay" (marked by hand; no key). unit: text, or a text per language. weight: the answer's part of the score.
     """
 
     kind: Kind
@@ -41,6 +44,20 @@ class Answer:
         if isinstance(self.unit, str):
             return self.unit if language == "en" else ""
         return self.unit.get(language, "")
+
+    @property
+    def by_hand(self) -> bool:
+        """Does a person mark it?"""
+        return self.kind in BY_HAND
+
+    def form(self, key: Any = None) -> dict[str, Any]:
+        """What must an answer look like? Plain data for `form_problem`; of the key only a table's index and columns."""
+        form: dict[str, Any] = {"kind": self.kind}
+        if self.kind in ("choice", "choices"):
+            form["choices"] = list(self.choices)
+        elif self.kind == "table":
+            form = table_form(key)
+        return form | ({"unit": self.unit} if self.unit else {})
 
 
 def answer_faults(name: str, spec: Mapping[str, Any]) -> list[Fault]:
@@ -58,9 +75,11 @@ def answer_faults(name: str, spec: Mapping[str, Any]) -> list[Fault]:
     for tolerance in ("tolerance", "relative"):
         value = spec.get(tolerance, 0)
         if not (isinstance(value, int | float) and 0 <= value < math.inf):
-            faults.append(
-                Fault("", f"{where}: {tolerance} is not a number of 0 or more", "Write a number.", example=value)
-            )
+            what = f"{where}: {tolerance} is not a number of 0 or more"
+            faults.append(Fault("", what, "Write a number.", example=value))
+    weight = spec.get("weight", 1.0)
+    if not (isinstance(weight, int | float) and 0 < weight < math.inf):
+        faults.append(Fault("", f"{where}: weight is not a number above 0", "Write a number.", example=weight))
     return faults
 
 
@@ -69,13 +88,14 @@ class Verdict:
     """How good is a set of answers? The state of each, the `share` of the score (0 to 1), a known `mistake`.
 
     `forms` says for each answer of a wrong form which form is expected: a key of the [practice] words
-    and the values of its placeholders.
+    and the values of its placeholders. `waiting` is the share of the score that a person has yet to mark.
     """
 
     states: dict[str, State]
     share: float
     mistake: str | None = None
     forms: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    waiting: float = 0.0
 
     @property
     def right(self) -> bool:
@@ -83,23 +103,18 @@ class Verdict:
         return all(state == "right" for state in self.states.values())
 
 
-class _Form(Exception):
-    def __init__(self, reason: str, **values: Any) -> None:
-        super().__init__(reason)
-        self.reason, self.values = f"form_{reason}", values
-
-
 def judge(
     answers: Mapping[str, Answer],
     key: Mapping[str, Any],
-    mistakes: Mapping[str, Mapping[str, Any]],
+    mistakes: Mapping[str, Mapping[str, Any]] | Callable[[], Mapping[str, Mapping[str, Any]]],
     given: Mapping[str, Any],
 ) -> Verdict:
     """Which answers are right, what share of the score is that, and which known mistake do they look like?
 
     key: the right values by name. mistakes: the wrong values that each known mistake leads to (it may
-    leave answers out). given: the student's values; a missing one, None or `...` is unanswered. Pure:
-    the same input gives the same Verdict, and a strange value never raises.
+    leave answers out), or a function that gives them, asked only where an answer is wrong. given: the
+    student's values; a missing one, None or `...` is unanswered. Pure: the same input gives the same
+    Verdict, and a strange value never raises.
     A mistake is matched when it explains at least one wrong answer and contradicts no given one; what it
     shares with the key does not count. Of several, the one that explains most, then the first.
 
@@ -111,21 +126,30 @@ def judge(
     states: dict[str, State] = {}
     forms: dict[str, tuple[str, dict[str, Any]]] = {}
     values: dict[str, Any] = {}
+    right = {name: outcomes(one) if answers[name].kind == "function" else one for name, one in key.items()}
     for name, answer in answers.items():
         value = given.get(name)
         if value is None or value is ...:
             states[name] = "unanswered"
             continue
         try:
-            values[name] = _READ[answer.kind](answer, value, key[name])
-            states[name] = "right" if same(answer, key[name], values[name]) else "wrong"
-        except _Form as form:
+            found = read(answer.form(key.get(name)), value)
+            if answer.by_hand:
+                states[name] = "by_hand"
+                continue
+            values[name] = outcomes(found, key[name]) if answer.kind == "function" else found
+            states[name] = "right" if same(answer, right[name], values[name]) else "wrong"
+        except Form as form:
             states[name], forms[name] = "form", (form.reason, form.values)
-        except Exception:  # a student's object may raise anything; it is then no answer of this form
-            states[name], forms[name] = "form", (f"form_{answer.kind}", {"choices": answer.choices})
     total = sum(answer.weight for answer in answers.values())
-    share = sum(answers[name].weight for name, state in states.items() if state == "right") / total
-    return Verdict(states, share, _match(answers, key, mistakes, values, states), forms)
+    share, waiting = (
+        sum(answers[name].weight for name, state in states.items() if state == counted) / total
+        for counted in ("right", "by_hand")
+    )
+    if "wrong" not in states.values():
+        return Verdict(states, share, None, forms, waiting)
+    known = mistakes() if callable(mistakes) else mistakes
+    return Verdict(states, share, _match(answers, right, known, values), forms, waiting)
 
 
 def _match(
@@ -133,11 +157,8 @@ def _match(
     key: Mapping[str, Any],
     mistakes: Mapping[str, Mapping[str, Any]],
     values: Mapping[str, Any],
-    states: Mapping[str, State],
 ) -> str | None:
     best, most = None, 0
-    if "wrong" not in states.values():
-        return None
     for name, wrong in mistakes.items():
         telling = [a for a in wrong if a in values and not same(answers[a], key[a], wrong[a])]
         if len(telling) > most and all(same(answers[a], wrong[a], values[a]) for a in telling):
@@ -147,79 +168,31 @@ def _match(
 
 def same(answer: Answer, key: Any, value: Any) -> bool:
     """Is `value` equal to `key`, as exactly as `answer` asks? Both have the answer's form."""
-    return _SAME[answer.kind](answer, key, value)
-
-
-def fold(text: str) -> str:
-    """Text as it is compared: case, spaces, Persian and Arabic digits, ya and kaf folded.
-
-    >>> fold("  BG/NBD   ۱۲ ") == fold("bg/nbd 12")
-    True
-    """
-    text = re.sub("[\u064b-\u0652\u0640]", "", text).translate(_FOLD)
-    return " ".join(text.casefold().split())
-
-
-_FOLD = str.maketrans("يىك\u200c" + "۰۱۲۳۴۵۶۷۸۹" + "٠١٢٣٤٥٦٧٨٩", "ییک " + "0123456789" * 2)
-
-
-# Reading: the student's value in the answer's form, or _Form.
-
-
-def _read_number(answer: Answer, value: Any, key: Any) -> float:
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        raise _Form("number")
-    if not math.isfinite(value):
-        raise _Form("finite")
-    return float(value)
-
-
-def _read_choice(answer: Answer, value: Any, key: Any) -> str:
-    chosen = {fold(choice): choice for choice in answer.choices}
-    if not isinstance(value, str) or fold(value) not in chosen:
-        raise _Form("choice", choices=answer.choices)
-    return chosen[fold(value)]
-
-
-def _read_choices(answer: Answer, value: Any, key: Any) -> frozenset[str]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise _Form("choices", choices=answer.choices)
     try:
-        return frozenset(_read_choice(answer, one, key) for one in value)
-    except _Form:
-        raise _Form("choices", choices=answer.choices) from None
+        return _SAME[answer.kind](answer, key, value)
+    except Exception:  # inside a student's table or list anything may stand; what cannot be compared differs
+        return False
 
 
-def _read_text(answer: Answer, value: Any, key: Any) -> str:
-    if not isinstance(value, str):
-        raise _Form("text")
-    return fold(value)
+def outcomes(value: Any, key: Sequence[tuple[tuple[Any, ...], Any]] = ()) -> Calls:
+    """What does a function give for the arguments of a key? Of what was called elsewhere, its results.
+
+    value: a callable (called on copies; where it raises, an `Unusable` stands), a Calls, a key, or a list of results.
+    """
+    if isinstance(value, Calls):
+        return value
+    if callable(value):
+        return Calls(tuple(_call(value, arguments) for arguments, _ in key))
+    pairs = all(isinstance(one, tuple) and len(one) == 2 and isinstance(one[0], tuple) for one in value)
+    return Calls(tuple(unpack(pack(one[1] if pairs else one)) for one in value))
 
 
-def _read_table(answer: Answer, value: Any, key: Any) -> pd.DataFrame:
-    if isinstance(key, pd.Series):
-        if isinstance(value, dict):
-            value = pd.Series(value)
-        if isinstance(value, pd.DataFrame) and value.shape[1] == 1:
-            value = value.iloc[:, 0]
-        if not isinstance(value, pd.Series) or value.index.nlevels != key.index.nlevels:
-            raise _Form("series", rows=len(key))
-        return _flat(value.set_axis(value.index.set_names(key.index.names)).rename("value"))
-    if not isinstance(value, pd.DataFrame):
-        raise _Form("table", columns=tuple(_flat(key).columns))
-    wanted, flat = _flat(key), _flat(value)
-    if missing := tuple(column for column in wanted if column not in flat):
-        raise _Form("columns", columns=missing)
-    return flat[list(wanted)]
-
-
-def _flat(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
-    """The table with its index as columns, unless the index only counts the rows."""
-    if isinstance(table, pd.Series):
-        return table.rename("value").reset_index()
-    return table.reset_index(drop=isinstance(table.index, pd.RangeIndex))
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """As in grading: arguments and result pass through `pack`."""
+    try:
+        return unpack(pack(function(*unpack(pack(arguments)))))
+    except Exception as error:  # a student's function may raise anything
+        return Unusable(type(error).__name__)
 
 
 # Comparing: the key (raw) and a value in the answer's form (or a mistake's raw value).
@@ -246,15 +219,17 @@ def _same_text(answer: Answer, key: Any, value: Any) -> bool:
 
 def _same_table(answer: Answer, key: Any, value: Any) -> bool:
     left, right = (
-        _flat(key),
-        value if isinstance(key, pd.Series) and isinstance(value, pd.DataFrame) else _flat(value),
+        flat(key),
+        value if isinstance(key, pd.Series) and isinstance(value, pd.DataFrame) else flat(value),
     )
     if len(left) != len(right) or any(column not in right for column in left):
         return False
     right = right[list(left)]
-    if not answer.ordered:
+    inexact = {column: pd.api.types.is_float_dtype(left[column]) for column in left}
+    pairs = (c for c in left if not inexact[c] and left[c].is_unique and left[c].tolist() == right[c].tolist())
+    if not answer.ordered and next(pairs, None) is None:  # no column says that the rows stand as in the key
         # inexact columns last, so that a small difference does not change the order of the rows
-        by: list[Any] = sorted(left, key=lambda column: pd.api.types.is_float_dtype(left[column]))
+        by: list[Any] = sorted(left, key=inexact.__getitem__)
         left, right = (t.sort_values(by, key=_sortable).reset_index(drop=True) for t in (left, right))
     return all(_same_column(answer, left[column], right[column]) for column in left)
 
@@ -278,17 +253,39 @@ def _same_column(answer: Answer, key: pd.Series, value: pd.Series) -> bool:
     return bool(np.isclose(value.to_numpy(float), key.to_numpy(float), rtol=relative, atol=wide, equal_nan=True).all())
 
 
-_READ: dict[str, Callable[[Answer, Any, Any], Any]] = {
-    "number": _read_number,
-    "choice": _read_choice,
-    "choices": _read_choices,
-    "text": _read_text,
-    "table": _read_table,
-}
+def _same_function(answer: Answer, key: Any, value: Any) -> bool:
+    left, right = outcomes(key).results, outcomes(value).results
+    return len(left) == len(right) and all(_same_result(answer, *both) for both in zip(left, right, strict=True))
+
+
+def _same_result(answer: Answer, key: Any, value: Any) -> bool:
+    if isinstance(value, np.ndarray) or (isinstance(value, pd.Series) and not isinstance(key, pd.Series)):
+        value = value.tolist()
+    if isinstance(key, pd.Series | pd.DataFrame):
+        return _same_table(answer, key, read(table_form(key), value))
+    if isinstance(key, np.ndarray | list):
+        listed = isinstance(value, list) and len(key) == len(value)
+        return listed and all(_same_result(answer, *both) for both in zip(list(key), value, strict=True))
+    if isinstance(key, dict):
+        known = isinstance(value, dict) and set(key) == set(value)
+        return known and all(_same_result(answer, key[name], value[name]) for name in key)
+    if key is None or isinstance(key, bool):
+        return key is value
+    if isinstance(key, Real):
+        if isinstance(value, bool) or not isinstance(value, Real):
+            return False
+        exact = not math.isfinite(key)
+        return str(float(key)) == str(float(value)) if exact else _same_number(answer, key, value)
+    if isinstance(key, str):
+        return isinstance(value, str) and fold(key) == fold(value)
+    return type(key) is type(value) and (isinstance(key, Unusable) or key == value)  # a mistake may fail, too
+
+
 _SAME: dict[str, Callable[[Answer, Any, Any], bool]] = {
     "number": _same_number,
     "choice": _same_choice,
     "choices": _same_choices,
     "text": _same_text,
     "table": _same_table,
+    "function": _same_function,
 }

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from crmlab.base.errors import DataError, Fault
 LARGEST = 2_000_000  # bytes of JSON for one answer
 DEEPEST = 8
 MOST_CELLS = 200_000
+LARGEST_INT = 2**1024  # what a float can hold, and so what can be compared
 SIGN = "$"
 
 
@@ -65,14 +66,18 @@ def _pack(value: Any, depth: int) -> Any:
     if isinstance(value, np.generic):
         value = value.item() if not isinstance(value, np.datetime64) else pd.Timestamp(value)
     kind = type(value)
-    if value is None or kind is bool or kind is str:
+    if value is None or kind is bool:
         return value
-    if kind is int:
-        return value if abs(value) < 2**53 else {SIGN: "int", "v": hex(value)[:2000]}
+    if kind is str:
+        return _text(value)
+    if kind is int and abs(value) < LARGEST_INT:
+        return value if abs(value) < 2**53 else {SIGN: "int", "v": hex(value)}
     if kind is float:
         return value if math.isfinite(value) else {SIGN: "float", "v": repr(value)}
-    if kind in (list, tuple, set, frozenset, range):
+    if kind in (list, tuple, range):
         return [pack(one, depth + 1) for one in value]
+    if kind in (set, frozenset):  # their order is another one in each process
+        return sorted((pack(one, depth + 1) for one in value), key=json.dumps)
     if kind in (pd.Index, pd.RangeIndex):
         return [pack(one, depth + 1) for one in value.tolist()]
     if isinstance(value, Mapping):
@@ -90,6 +95,11 @@ def _pack(value: Any, depth: int) -> Any:
     if (png := _png(value)) is not None:
         return {SIGN: "png", "v": base64.b64encode(png).decode("ascii")}
     return {SIGN: "other", "v": kind.__name__[:80]}
+
+
+def _text(text: str) -> str:
+    """Text that every file can hold: half a pair of surrogates becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _pack_frame(frame: pd.DataFrame, depth: int) -> dict[str, Any]:
@@ -130,7 +140,9 @@ def unpack(packed: Any, depth: int = 0) -> Any:
 def _unpack(packed: Any, depth: int) -> Any:
     if depth > 2 * DEEPEST:
         return Unusable("deeply nested")
-    if packed is None or isinstance(packed, bool | int | float | str):
+    if isinstance(packed, str):
+        return _text(packed)
+    if packed is None or isinstance(packed, bool | int | float):
         return packed
     if isinstance(packed, list):
         return [unpack(one, depth + 1) for one in packed]
@@ -142,7 +154,7 @@ def _unpack(packed: Any, depth: int) -> Any:
     if kind == "float":
         return float(body)
     if kind == "time":
-        return pd.Timestamp(body)
+        return pd.Timestamp(datetime.fromisoformat(body))  # pandas alone would take "now", too
     if kind == "array":
         return np.asarray(unpack(body, depth + 1))
     if kind in ("series", "frame"):
@@ -153,13 +165,14 @@ def _unpack(packed: Any, depth: int) -> Any:
         return Picture(png) if png.startswith(b"\x89PNG\r\n\x1a\n") else Unusable("malformed picture")
     if kind == "calls":
         return Calls(tuple(unpack(one, depth + 1) for one in body))
-    return Unusable(str(body)[:80])
+    return Unusable(_text(str(body)[:80]))
 
 
 def _unpack_frame(body: Mapping[str, Any], depth: int) -> pd.DataFrame:
     names, levels, rows = [unpack(one, depth + 1) for one in body["names"]], int(body["index"]), int(body["rows"])
     columns = [[unpack(one, depth + 2) for one in column] for column in body["columns"]]
-    if len(names) != len(columns) or not 0 <= levels <= len(columns) or any(len(c) != rows for c in columns):
+    fits = len(names) == len(columns) and 0 <= levels <= len(columns) and 0 <= rows <= MOST_CELLS
+    if not fits or any(len(column) != rows for column in columns):
         raise ValueError("the columns do not fit")
     made = [pd.Series(column) for column in columns]
     if levels == 0:

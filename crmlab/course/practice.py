@@ -44,7 +44,7 @@ class Practice:
     def __repr__(self) -> str:
         level = self._word("level", level=self._variant.exercise.level)
         names = ", ".join(f"{name}=..." for name in self._variant.exercise.answers)
-        how = self._word("answer_with", call=f".check({names if len(self._variant.key) > 1 else '...'})")
+        how = self._word("answer_with", call=f".check({names if len(self._variant.exercise.answers) > 1 else '...'})")
         return f"**{self._text.title}** ({level})\n\n{self._text.prompt}\n\n*{how}*"
 
     _repr_markdown_ = __repr__
@@ -52,7 +52,7 @@ class Practice:
     @property
     def data(self) -> dict[str, Any]:
         """The drawn numbers and tables by name; copies, so change them as you like."""
-        return copy.deepcopy(self._variant.drawn)
+        return copy.deepcopy(self._variant.shown)
 
     def check(self, value: Any = ..., **named: Any) -> Feedback:
         """Is the answer right, and if not, which common mistake does it look like? Never raises."""
@@ -94,10 +94,15 @@ class Practice:
         if not several and "wrong" in states.values():
             lines.append(self._word("wrong"))
         for name, (form, values) in verdict.forms.items():
-            shown = {key: self._listed(v) if isinstance(v, tuple) else v for key, v in values.items()}
+            shown = {key: self._listed(v) if isinstance(v, list) else v for key, v in values.items()}
             unit = self._variant.exercise.answers[name].unit_in(self._language)
             text = self._word(form, **shown) + (f" {self._word('in_unit', unit=unit)}" if unit else "")
             lines.append(f"`{name}`: {text}" if several else text)
+        for name in (name for name, state in states.items() if state == "by_hand"):
+            rubric = self._text.rubrics[name]
+            told = {"total": f"{sum(n for n, _ in rubric):g}"}
+            criteria = [f"- {self._word('points', n=f'{n:g}', said=said, **told)}" for n, said in rubric]
+            lines.append("\n".join([(f"`{name}`: " if several else "") + self._word("by_hand"), "", *criteria]))
         if verdict.mistake:
             lines.append(f"{self._word('looks_like')} {self._text.mistakes[verdict.mistake]}")
         elif "wrong" in states.values():

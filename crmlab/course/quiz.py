@@ -119,6 +119,8 @@ def _some(things: list[Any], n: int, rng: np.random.Generator) -> list[Any]:
 
 def _from_exercises(bank: list[Exercise], rng: np.random.Generator, language: Language) -> Iterator[Question]:
     for exercise in bank:
+        if {"function", "figure", "essay"} & {answer.kind for answer in exercise.answers.values()}:
+            continue
         seed = int(rng.integers(2**31))
         variant = exercise.variant(seed)
         tables = [value for value in variant.drawn.values() if isinstance(value, pd.DataFrame | pd.Series)]

@@ -60,24 +60,24 @@ def draw(rng):
         drawn = {
             "text_en": "\n".join(f"- **{letter}** {one[2]}" for letter, one in zip("ABCDE", chosen, strict=True)),
             "text_fa": "\n".join(f"- **{letter}** {one[3]}" for letter, one in zip("ABCDE", chosen, strict=True)),
-            "sides": [one[0] for one in chosen],
-            "named": [one[1] for one in chosen],
+            "_sides": [one[0] for one in chosen],
+            "_named": [one[1] for one in chosen],
         }
         sets = {frozenset(way(**drawn)["relationship"]) for way in (solve, *mistakes.values())}
-        if len(sets) == 3 and 1 < np.sum(drawn["sides"]) < 5 and any(drawn["named"]):
+        if len(sets) == 3 and 1 < np.sum(drawn["_sides"]) < 5 and any(drawn["_named"]):
             return drawn
 
 
-def solve(text_en, text_fa, sides, named):
-    return {"relationship": [letter for letter, yes in zip("ABCDE", sides, strict=True) if yes]}
+def solve(text_en, text_fa, _sides, _named):
+    return {"relationship": [letter for letter, yes in zip("ABCDE", _sides, strict=True) if yes]}
 
 
-def the_other_view(text_en, text_fa, sides, named):
-    return {"relationship": [letter for letter, yes in zip("ABCDE", sides, strict=True) if not yes]}
+def the_other_view(text_en, text_fa, _sides, _named):
+    return {"relationship": [letter for letter, yes in zip("ABCDE", _sides, strict=True) if not yes]}
 
 
-def names_the_customer(text_en, text_fa, sides, named):
-    return {"relationship": [letter for letter, yes in zip("ABCDE", named, strict=True) if yes]}
+def names_the_customer(text_en, text_fa, _sides, _named):
+    return {"relationship": [letter for letter, yes in zip("ABCDE", _named, strict=True) if yes]}
 
 
 mistakes = {"the_other_view": the_other_view, "names_the_customer": names_the_customer}

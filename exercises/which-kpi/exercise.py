@@ -23,18 +23,18 @@ def draw(rng):
     aims = crm.aims()
     fitting = [i for i, kpis in enumerate(aims["kpis"]) if kpis[0] in RIGHT]
     at = fitting[rng.integers(len(fitting))]
-    return {"id": aims.at[at, "id"], "aim_en": aims.at[at, "aim"], "aim_fa": crm.aims(language="fa").at[at, "aim"]}
+    return {"_id": aims.at[at, "id"], "aim_en": aims.at[at, "aim"], "aim_fa": crm.aims(language="fa").at[at, "aim"]}
 
 
-def solve(id, aim_en, aim_fa):
-    return {"kpi": crm.aims().set_index("id").at[id, "kpis"][0]}
+def solve(_id, aim_en, aim_fa):
+    return {"kpi": crm.aims().set_index("id").at[_id, "kpis"][0]}
 
 
-def sales_for_everything(id, aim_en, aim_fa):
+def sales_for_everything(_id, aim_en, aim_fa):
     return {"kpi": "revenue_growth"}
 
 
-def satisfaction_for_everything(id, aim_en, aim_fa):
+def satisfaction_for_everything(_id, aim_en, aim_fa):
     return {"kpi": "csat"}
 
 

@@ -49,24 +49,24 @@ STORIES = {
 def draw(rng):
     kind = KINDS[int(rng.integers(len(KINDS)))]
     story_en, story_fa = STORIES[kind][int(rng.integers(2))]
-    return {"story_en": story_en, "story_fa": story_fa, "hidden": kind}
+    return {"story_en": story_en, "story_fa": story_fa, "_hidden": kind}
 
 
-def solve(story_en, story_fa, hidden):
-    return {"kind": hidden}
+def solve(story_en, story_fa, _hidden):
+    return {"kind": _hidden}
 
 
-def neighbour(story_en, story_fa, hidden):
+def neighbour(story_en, story_fa, _hidden):
     other = {"product": "brand", "brand": "product", "place": "person", "person": "place", "price": "product"}
-    return {"kind": other.get(hidden, "place")}
+    return {"kind": other.get(_hidden, "place")}
 
 
-def comes_often(story_en, story_fa, hidden):
-    return {"kind": "service" if hidden != "service" else "person"}
+def comes_often(story_en, story_fa, _hidden):
+    return {"kind": "service" if _hidden != "service" else "person"}
 
 
-def cheap(story_en, story_fa, hidden):
-    return {"kind": "price" if hidden != "price" else "brand"}
+def cheap(story_en, story_fa, _hidden):
+    return {"kind": "price" if _hidden != "price" else "brand"}
 
 
 mistakes = {"neighbour": neighbour, "comes_often": comes_often, "cheap": cheap}

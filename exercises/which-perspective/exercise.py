@@ -81,22 +81,22 @@ def draw(rng):
     return {
         "text_en": "CRM is {}. With it the firm {}. It asks first for {}.".format(*english),
         "text_fa": "CRM {} است. شرکت با آن {}. پیش از همه به این نیاز دارد: {}.".format(*persian),
-        "noun": noun,
-        "body": body,
-        "means": means,
+        "_noun": noun,
+        "_body": body,
+        "_means": means,
     }
 
 
-def solve(text_en, text_fa, noun, body, means):
-    return {"perspective": noun}
+def solve(text_en, text_fa, _noun, _body, _means):
+    return {"perspective": _noun}
 
 
-def by_most_words(text_en, text_fa, noun, body, means):
-    return {"perspective": body}
+def by_most_words(text_en, text_fa, _noun, _body, _means):
+    return {"perspective": _body}
 
 
-def by_means(text_en, text_fa, noun, body, means):
-    return {"perspective": means}
+def by_means(text_en, text_fa, _noun, _body, _means):
+    return {"perspective": _means}
 
 
 mistakes = {"by_most_words": by_most_words, "by_means": by_means}

@@ -123,8 +123,10 @@ class Liar:
 
 
 @pytest.mark.parametrize(
-    "kind, key", [("number", 1), ("choice", "a"), ("choices", {"a"}), ("text", "a"), ("table", TABLE)]
-)
+    "kind, key",
+    [("number", 1), ("choice", "a"), ("choices", {"a"}), ("text", "a"), ("table", TABLE), ("table", SERIES),
+     ("function", [((1,), 1)]), ("figure", None), ("essay", None)],
+)  # fmt: skip
 def test_a_lying_object_is_of_a_wrong_form(kind, key):
     assert state(Answer(kind, choices=("a", "b")), key, Liar()).startswith("form_")
 
@@ -154,3 +156,17 @@ def test_score_and_mistake_of_several_answers(given, share, mistake):
 
 def test_a_mistake_that_gives_the_right_number_is_not_matched():
     assert judge({"x": Answer("number")}, {"x": 4}, {"square": {"x": 4}}, {"x": 5}).mistake is None
+
+
+def test_a_cell_that_cannot_be_compared_differs():
+    class Unspeakable:
+        def __str__(self):
+            raise RuntimeError
+
+    assert state(Answer("table"), TABLE, TABLE.assign(segment=["b", Unspeakable()])) == "wrong"
+
+
+def test_mistakes_are_asked_for_only_where_an_answer_is_wrong():
+    answers, asked = {"x": Answer("number")}, []
+    assert judge(answers, {"x": 1}, lambda: asked.append(1) or {"two": {"x": 2}}, {"x": 1}).right and not asked
+    assert judge(answers, {"x": 1}, lambda: asked.append(1) or {"two": {"x": 2}}, {"x": 2}).mistake == "two"

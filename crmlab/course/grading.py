@@ -1,0 +1,220 @@
+"""Grading: every submission runs in a sandbox, is kept in the gradebook, and judged against that student's variant."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from crmlab.base.errors import CrmlabError, Fault, OptionError, check_count
+from crmlab.base.parallel import progress_bar
+from crmlab.course.assignment import Assignment, read_assignment, read_secret
+from crmlab.course.copied import find_copies
+from crmlab.course.feedback import write_all
+from crmlab.course.gradebook import Gradebook, Result
+from crmlab.course.handout import FORMS, student_files
+from crmlab.course.judging import fold
+from crmlab.course.making import KEEP_PRIVATE
+from crmlab.course.packing import pack
+from crmlab.course.roster import Roster, read_roster
+from crmlab.course.running import Run, Wanted, run_notebook
+from crmlab.course.sandbox import sandbox_problem
+from crmlab.course.submissions import Submission, find_submissions
+
+LEAST_OWN = 10  # lines of a student's own code; fewer may be the same by accident
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What a grading did: submissions that are new, and that stood already; `faults` to look at; the files written."""
+
+    results: tuple[Result, ...]
+    new: int
+    kept: int
+    flagged: int
+    faults: tuple[Fault, ...]
+    paths: dict[str, Path]
+
+    @property
+    def faulty(self) -> int:
+        """Submissions that could not be read, or had troubles."""
+        return sum(bool(one.fault or one.troubles) for result in self.results for one in result.attempts)
+
+    @property
+    def unsafe(self) -> int:
+        """Submissions that ran without a sandbox."""
+        return sum(not (one.fault or one.sandboxed) for result in self.results for one in result.attempts)
+
+    @property
+    def waiting(self) -> int:
+        """Students of whom something waits for marks."""
+        return sum(result.waiting > 0 for result in self.results)
+
+    def __str__(self) -> str:
+        none = sum(not result.attempts for result in self.results)
+        paths = {name: self.paths.get(name) for name in ("marking", "flagged", "gradebook", "report")}
+        said = {
+            f"Submissions: {self.new:,} new, {self.kept:,} that stood already. Students without any: {none:,}.": True,
+            f"With troubles (the feedback says which): {self.faulty:,}.": self.faulty,
+            f"Run WITHOUT a sandbox, where a student could change the scores: {self.unsafe:,}.": self.unsafe,
+            f"Students whose answers wait for marks: {self.waiting:,}; open {paths['marking']}.": self.waiting,
+            f"Flags to look at: {self.flagged:,}, in {paths['flagged']}.": self.flagged,
+            **{f"To be looked at: {fault}": True for fault in self.faults},
+            f"Scores: {paths['gradebook']}. Overview: {paths['report']}.": True,
+        }
+        return "\n".join(line for line, shown in said.items() if shown)
+
+
+def grade_assignment(
+    spec: str | Path, submissions: str | Path, secret: str | Path, out: str | Path, *,
+    students: str | Path | None = None, jobs: int | None = None, unsafe: bool = False, only: Sequence[str] = (),
+    again: bool = False, show_key: bool = False, progress: bool = True,
+) -> Graded:  # fmt: skip
+    """What is each submission worth? Runs what has not run yet, and writes gradebook, feedback and tables into `out`.
+
+    students: the roster (default: the one that `make` kept in `out`). jobs: notebooks at a time (default: the number
+    of CPUs). only: ids of the students whose submissions are looked at. again: what has run runs once more. unsafe:
+    where there is no sandbox run without; the gradebook says so. Otherwise a submission runs once more only where its
+    file or what it reads has changed. After a kill or Ctrl-C the same call goes on where it was.
+    Raises OptionError before anything runs where there is no sandbox, or the secret or an id is wrong; what is wrong
+    with specification, roster and gradebook as read_assignment, read_roster and Gradebook do.
+    """
+    workers = check_count("jobs", jobs) if jobs is not None else os.cpu_count() or 1
+    assignment, key, private = read_assignment(spec), read_secret(secret), Path(out) / KEEP_PRIVATE
+    if students is None and not (private / "roster.json").exists():
+        raise OptionError(f"{private} holds no list of students. Give it: --students roster.csv.")
+    roster = Roster.read(private / "roster.json") if students is None else read_roster(students)
+    wanted = {fold(one) for one in only} or {fold(student.id) for student in roster.students}
+    if unknown := wanted - {fold(student.id) for student in roster.students}:
+        raise OptionError(f"only: the list of students has no {', '.join(sorted(unknown))}. Write ids as it does.")
+    found = find_submissions(submissions, roster, assignment)
+    files: dict[tuple[str, str], list[Submission]] = {}  # the same file may be handed in several times
+    for one in found.submissions:
+        if fold(one.student.id) in wanted:
+            files.setdefault((fold(one.student.id), one.sha256), []).append(one)
+    try:
+        private.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if students is not None:
+            roster.write(private / "roster.json")
+    except OSError as error:
+        raise CrmlabError(f"{private} cannot be written ({error}). Choose another folder.") from error
+    with Gradebook(private / "gradebook.sqlite", new=True) as gradebook:
+        gradebook.bind(assignment, key)
+        work = _Work(gradebook, assignment, key, again, unsafe)
+        with progress_bar(progress, len(files)) as work.show:
+            work.grade(files, workers)
+        results = gradebook.results(assignment, roster, key)
+        gradebook.set_flags(flags := find_copies(gradebook, assignment, roster, key, results))
+        paths = write_all(gradebook, assignment, roster, key, out, show_key)
+    return Graded(tuple(results), work.new, work.kept, len(flags), (*found.faults, *work.failed), paths)
+
+
+@dataclass(frozen=True)
+class _Task:
+    handed: Sequence[Submission]
+    wanted: Sequence[Wanted]
+    data: dict[str, bytes]
+    slugs: dict[int, str]
+    own: str | None
+
+    def ran_against(self) -> str:
+        """A mark of everything that the notebook meets: no key, no tolerance. Forms do not change an answer."""
+        files = [(name, hashlib.sha256(data).hexdigest()) for name, data in sorted(self.data.items()) if name != FORMS]
+        asked = [(self.slugs[w.number], w.number, w.names, sorted((n, pack(c)) for n, c in w.calls.items()))
+                 for w in self.wanted]  # fmt: skip
+        return hashlib.sha256(json.dumps([files, asked]).encode()).hexdigest()[:32]
+
+
+class _Work:
+    """Submissions on their way. This thread makes the data and writes the gradebook; others wait for the sandboxes."""
+
+    def __init__(self, gradebook: Gradebook, assignment: Assignment, secret: bytes, again: bool, unsafe: bool) -> None:
+        self.gradebook, self.assignment, self.secret, self.again = gradebook, assignment, secret, again
+        self.new = self.kept = self.faulty = 0
+        self.failed: list[Fault] = []
+        self.problem = sandbox_problem()
+        self.unsafe = unsafe and self.problem is not None  # where there is a sandbox it is used
+        self.running: dict[Future[Run], _Task] = {}
+        self.show: Callable[[int, str], None]
+
+    def grade(self, files: dict[tuple[str, str], list[Submission]], workers: int) -> None:
+        """Run what has not run, `workers` at a time."""
+        standing = {} if self.again else self.gradebook.standing()
+        if any(at not in standing and not handed[0].fault for at, handed in files.items()):
+            self._check_sandbox()
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for at, handed in files.items():
+                    self._begin(handed, standing.get(at), pool)
+                    while len(self.running) >= 2 * workers:
+                        self._settle()
+                    self.show(self.new + self.kept + len(self.failed), f"{self.faulty} with troubles")
+                while self.running:
+                    self._settle()
+                    self.show(self.new + self.kept + len(self.failed), f"{self.faulty} with troubles")
+            except BaseException as error:
+                for future in [future for future in self.running if future.cancel()]:
+                    del self.running[future]
+                while self.running and isinstance(error, KeyboardInterrupt):  # what runs is waited for, and kept
+                    self._settle()
+                raise
+
+    def _begin(self, handed: Sequence[Submission], stands: str | None, pool: ThreadPoolExecutor) -> None:
+        if handed[0].fault:
+            self.gradebook.record(handed)
+            self.new, self.kept = self.new + (stands is None), self.kept + (stands is not None)
+            self.faulty += 1
+            return
+        student = handed[0].student
+        pieces = self.gradebook.pieces(self.assignment, student.id, self.secret)
+        files = student_files(self.assignment, student, pieces, student.language or self.assignment.language)
+        task = _Task(
+            handed,
+            [Wanted(one.number, tuple(one.exercise.answers), one.variant.calls()) for one in pieces],
+            {name: content for name, content in files.items() if name.startswith("data/")},
+            {one.number: one.exercise.slug for one in pieces},
+            _own_code(handed[0].cells, files[f"{self.assignment.id}.ipynb"]),
+        )
+        if stands == task.ran_against():
+            self.gradebook.record(handed, again=False)
+            self.kept += 1
+            return
+        self._check_sandbox()
+        future = pool.submit(run_notebook, handed[0].cells, task.wanted, task.data, unsafe=self.unsafe)
+        self.running[future] = task
+
+    def _check_sandbox(self) -> None:
+        if self.problem is not None and not self.unsafe:
+            what = "Students' code would run as you: it could read the keys and change the scores."
+            raise OptionError(f"{self.problem} {what} Only --unsafe (unsafe=True) allows that.")
+
+    def _settle(self) -> None:
+        """Wait until a notebook has run, and keep what it gave."""
+        for future in wait(self.running, return_when=FIRST_COMPLETED).done:
+            task = self.running.pop(future)
+            try:
+                run = future.result()
+            except CrmlabError:
+                raise
+            except Exception as error:  # whatever one submission leads to, the others are graded
+                who, remedy = task.handed[0].student.id, "It is not graded yet; grade again, and report it to crmlab."
+                self.failed.append(Fault("", f"a submission cannot be run: {error!r:.300}", remedy, example=who))
+                continue
+            self.gradebook.record(task.handed, task.ran_against(), run, task.slugs, task.own)
+            self.new, self.faulty = self.new + 1, self.faulty + bool(run.troubles)
+
+
+def _own_code(cells: Sequence[str], given: bytes) -> str | None:
+    """A digest of the lines that the student wrote, without comments, spaces and digits; None where they are few."""
+
+    def lines(source: str) -> Iterable[str]:
+        return (re.sub(r"#.*|\s|\d", "", line) for line in source.splitlines())
+
+    known = {line for cell in json.loads(given)["cells"] for line in lines("".join(cell["source"]))}
+    own = [line for cell in cells for line in lines(cell) if line and line not in known]
+    return hashlib.sha256("\n".join(own).encode("utf-8", "replace")).hexdigest() if len(own) >= LEAST_OWN else None

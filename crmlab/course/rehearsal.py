@@ -1,0 +1,133 @@
+"""A rehearsal: made-up submissions of a roster, so that an instructor sees the whole before the first student does."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crmlab.base.errors import CrmlabError, OptionError
+from crmlab.course.assignment import Assignment, Piece, read_assignment, read_secret
+from crmlab.course.handout import student_files
+from crmlab.course.roster import Student, read_roster
+
+ROLES = ("right", "copies", "loops", "late", "mistaken")
+# what a cheat tries first: a patched judge, the key, full marks printed
+CHEAT = """import glob
+import crmlab.course.judging as judging
+judging.same = lambda *values: True
+print("score: 100%", glob.glob("/*/*/key.json"))"""
+
+
+def rehearse(
+    spec: str | Path, students: str | Path, secret: str | Path, out: str | Path, *, language: Any = None
+) -> dict[str, str]:
+    """What will come back? A folder `out` with a submission for each student of the roster; who plays which role.
+
+    The roles go round: all answers right; answers of the student before, with an attempt on the grader; a cell that
+    never ends; right, but two days late; a usual mistake in each answer that has one. Answers that are marked by hand
+    get a sentence or a plot. `out` also holds times.csv. OptionError where `out` is there already.
+    """
+    assignment, roster, key = read_assignment(spec), read_roster(students), read_secret(secret)
+    target = Path(out)
+    if target.exists():
+        raise OptionError(f"{target} is there already; choose another name.")
+    due = assignment.due or datetime(2026, 1, 1, tzinfo=UTC)
+    played: dict[str, str] = {}
+    times: list[tuple[str, str]] = []
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".crmlab-", dir=target.parent) as folder:
+            half = Path(folder) / "submissions"
+            for place, student in enumerate(roster.students):
+                role = ROLES[place % len(ROLES)]
+                other = roster.students[place - 1] if role == "copies" else student
+                path = half / student.id / f"{assignment.id}.ipynb"
+                path.parent.mkdir(parents=True)
+                path.write_bytes(hand_in(assignment, key, student, role, other=other, language=language))
+                late = timedelta(days=2) if role == "late" else -timedelta(hours=3)
+                times.append((student.id, (due + late).isoformat()))
+                played[student.id] = role
+            with (half / "times.csv").open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows([("id", "time"), *times])
+            os.rename(half, target)
+    except OSError as error:
+        raise CrmlabError(f"{target} cannot be written ({error}). Choose another folder.") from error
+    return played
+
+
+def hand_in(
+    assignment: Assignment, secret: bytes, student: Student, role: str, *, other: Student, language: Any = None
+) -> bytes:
+    """The notebook that a student in this role hands in; `other` is whose answers are in it."""
+    pieces = assignment.pieces(secret, student.id)
+    chosen = student.language or language or assignment.language
+    files = student_files(assignment, student, pieces, chosen)
+    notebook = json.loads(files[f"{assignment.id}.ipynb"])
+    source = assignment.pieces(secret, other.id) if other is not student else pieces
+    by_slug = {piece.exercise.slug: piece for piece in source}
+    for piece in pieces:
+        cell = next(c for c in notebook["cells"] if c["cell_type"] == "code" and f"answer{piece.number} =" in _text(c))
+        cell["source"] = answer_code(by_slug.get(piece.exercise.slug, piece), piece.number, role)
+        if role == "loops" and piece.number == 2:
+            cell["source"] = "while True:\n    pass"
+    if role == "copies":
+        first = next(i for i, c in enumerate(notebook["cells"]) if c["cell_type"] == "code")
+        notebook["cells"].insert(first, _code(CHEAT))
+    return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+
+
+def _text(cell: Mapping[str, Any]) -> str:
+    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+
+
+def _code(source: str) -> dict[str, Any]:
+    empty: dict[str, Any] = {"metadata": {}, "outputs": [], "execution_count": None}
+    return {"cell_type": "code", "id": "extra", "source": source, **empty}
+
+
+def answer_code(piece: Piece, number: int, role: str = "right") -> str:
+    """The code of an answer cell with the official answers, or with what a usual mistake leads to."""
+    variant = piece.variant
+    values: dict[str, Any] = {name: variant.key.get(name) for name in variant.exercise.answers}
+    if role == "mistaken" and variant.mistakes:
+        values |= variant.mistakes[sorted(variant.mistakes)[0]]
+    kinds = {name: answer.kind for name, answer in variant.exercise.answers.items()}
+    lines = [f"    {name!r}: {literal(kinds[name], value)}," for name, value in values.items() if name in kinds]
+    return "\n".join(["import pandas as pd", f"answer{number} = {{", *lines, "}"])
+
+
+def literal(kind: str, value: Any) -> str:
+    """A value as Python code.
+
+    >>> literal("choices", {"b", "a"})
+    "['a', 'b']"
+    """
+    if kind == "essay":
+        return repr("I decided by the numbers above, since they are what the question asks about.")
+    if kind == "figure":
+        return "pd.Series([1, 2, 3]).plot()"
+    if kind == "function":
+        return "lambda *values: None"
+    if kind == "choices":
+        return repr(sorted(map(str, value)))
+    if kind == "text" and not isinstance(value, str):
+        return repr(value[0])
+    if isinstance(value, pd.Series):
+        return f"pd.Series({_plain(value.tolist())}, index={_plain(value.index.tolist())})"
+    if isinstance(value, pd.DataFrame):
+        flat = value.reset_index(drop=isinstance(value.index, pd.RangeIndex))
+        columns = {str(name): _plain(flat[name].tolist()) for name in flat}
+        return f"pd.DataFrame({columns})"
+    return repr(value.item() if hasattr(value, "item") else value)
+
+
+def _plain(values: Sequence[Any]) -> list[Any]:
+    return [value.isoformat() if isinstance(value, pd.Timestamp) else value for value in values]
