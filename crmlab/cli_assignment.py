@@ -58,7 +58,10 @@ def export(
     to: Annotated[Literal["moodle", "qti", "nbgrader", "html", "pdf"], typer.Option(help="For which platform.")],
     out: Annotated[Path, typer.Option(help="The file or folder to write.")],
     students: Annotated[Path | None, typer.Option(help="The list of students (nbgrader, html, pdf).")] = None,
-    variants: Annotated[int, typer.Option(min=1, help="Variants of each exercise in a pool (moodle, qti).")] = 20,
+    variants: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each exercise (moodle, qti: 20), of the whole (nbgrader: 1)."),
+    ] = None,
     language: Spoken = None,
 ) -> None:
     """Write the assignment for Moodle, QTI 2.1, nbgrader or paper."""
@@ -128,17 +131,21 @@ def marks(
     from crmlab.course.feedback import write_all
     from crmlab.course.gradebook import Gradebook
     from crmlab.course.hand_marking import read_marks
-    from crmlab.course.making import KEEP_PRIVATE
+    from crmlab.course.making import KEEP_PRIVATE, check_handed_out
     from crmlab.course.roster import Roster
 
     private = out / KEEP_PRIVATE
     assignment, key, roster = read_assignment(spec), read_secret(secret), Roster.read(private / "roster.json")
     given = read_marks(marks, assignment, roster)
+    check_handed_out(private, assignment, key, roster.students)
     with Gradebook(private / "gradebook.sqlite") as book:
         book.bind(assignment, key)
         for one in given:
             book.set_marks(one.student, one.slug, one.answer, one.points, one.comment, one.attempt)
-        write_all(book, assignment, roster, key, out, show_key)
+        *_, paths = write_all(book, assignment, roster, key, out, show_key)
     _say(
         f"{len(given):,} answers marked by hand are in the gradebook; {private} and {out / 'feedback'} are up to date."
     )
+    if "marks" in paths and paths["marks"].name != "marks.csv":
+        kept = f"{private / 'marks.csv'} holds marks that are not in the gradebook, and stays as it is"
+        _say(f"{kept}. What still waits is listed in {paths['marks']}.")

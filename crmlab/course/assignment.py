@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +24,7 @@ from crmlab.course.exercise import Exercise, Variant, load_exercise, slugs
 from crmlab.course.judging import fold
 
 Counts = Literal["best", "last"]
-SHORTEST_SECRET = 16  # bytes
-LONGEST_ID = 64
+_SHORTEST_SECRET = 16  # bytes
 _KNOWN = {"id", "title", "due", "attempts", "counts", "language", "bank", "late", "exercises"}
 _KNOWN_LATE = {"per_day", "grace_minutes", "days"}
 _KNOWN_SLOT = {"slug", "tag", "lesson", "level", "draw", "points"}
@@ -103,6 +102,7 @@ class Assignment:
     counts: Counts = "best"
     language: Language = "en"
     late: Late = Late()
+    _made: dict[Any, tuple[Piece, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def points(self) -> float:
@@ -120,17 +120,10 @@ class Assignment:
 
     @cached_property
     def digest(self) -> str:
-        """A mark of everything that a score depends on: two specifications with the same mark grade alike."""
-        said = [
-            self.id,
-            [vars(slot) for slot in self.slots],
-            vars(self.late),
-            self.attempts,
-            self.counts,
-            str(self.due),
-        ]
-        sources = {e.slug: {n: vars(a) for n, a in e.answers.items()} for e in self.exercises.values()}
-        return hashlib.sha256(json.dumps([said, sources], sort_keys=True, default=str).encode()).hexdigest()[:16]
+        """A mark of everything that a score depends on: the specification, but for its title, and the exercises."""
+        slots, files = [vars(slot) for slot in self.slots], {e.slug: e.digest for e in self.exercises.values()}
+        said = [self.id, slots, vars(self.late), self.attempts, self.counts, str(self.due), files]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
     def seed(self, secret: bytes, student: str, part: str = "") -> int:
         """Which seed has this student? HMAC-SHA256 of assignment, student and part, under the instructor's secret.
@@ -155,11 +148,13 @@ class Assignment:
         return tuple(found)
 
     def pieces(self, secret: bytes, student: str) -> tuple[Piece, ...]:
-        """Which variants does this student get? The same ones each time, solved."""
-        return tuple(
-            Piece(number, points, self.exercises[slug].variant(self.seed(secret, student, slug)))
-            for number, (slug, points) in enumerate(self.slugs(secret, student), 1)
-        )
+        """Which variants does this student get? The same ones each time, solved; they are kept, so change nothing."""
+        if (secret, student) not in self._made:
+            self._made[secret, student] = tuple(
+                Piece(number, points, self.exercises[slug].variant(self.seed(secret, student, slug)))
+                for number, (slug, points) in enumerate(self.slugs(secret, student), 1)
+            )
+        return self._made[secret, student]
 
 
 def read_assignment(path: str | Path) -> Assignment:
@@ -169,17 +164,16 @@ def read_assignment(path: str | Path) -> Assignment:
     beside the file; its exercises go before the bundled ones of the same name, and tags draw from it alone.
     """
     file = Path(path)
-    if not file.suffix and not file.exists() and (bundled := _bundled(file.name)):
+    bundled = share("exercises", "assignments") / f"{file.name}.toml"
+    if not file.suffix and not file.exists() and bundled.exists():
         file = bundled
     said = read_toml(file)
     faults = list(_faults(said))
-    if faults:
-        raise DataError(faults, f"'{file.name}'")
-    slots = tuple(Slot(**slot) for slot in said["exercises"])
-    bank = file.parent / said["bank"] if "bank" in said else None
-    if bank and not slugs(bank):
-        raise DataError(Fault("", f"bank: {bank} holds no exercise", "Give a folder of exercises."), f"'{file.name}'")
-    exercises, faults = _load(slots, bank)
+    slots: tuple[Slot, ...] = ()
+    exercises: dict[str, Exercise] = {}
+    if not faults:
+        slots = tuple(Slot(**slot) for slot in said["exercises"])
+        exercises, faults = _load(slots, file.parent / said["bank"] if "bank" in said else None)
     if faults:
         raise DataError(faults, f"'{file.name}'")
     title = {"en": said["title"]} if isinstance(said["title"], str) else said["title"]
@@ -187,15 +181,10 @@ def read_assignment(path: str | Path) -> Assignment:
     return Assignment(said["id"], title, slots, exercises, late=Late(**said.get("late", {})), **rest)
 
 
-def _bundled(name: str) -> Path | None:
-    found = share("exercises", "assignments") / f"{name}.toml"
-    return found if found.exists() else None
-
-
 def _faults(said: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _unknown("", said, _KNOWN)
     name = said.get("id")
-    if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum() and len(name) <= LONGEST_ID):
+    if not (isinstance(name, str) and name.isascii() and name.replace("-", "").isalnum() and len(name) <= 64):
         yield Fault("", "id is no name", "Write letters, digits, hyphens: id = 'homework-1'.", example=name)
     titles = {"en": said["title"]} if isinstance(said.get("title"), str) else said.get("title")
     if not (isinstance(titles, dict) and titles and all(map(_one_line, titles.values()))):
@@ -215,16 +204,13 @@ def _faults(said: Mapping[str, Any]) -> Iterator[Fault]:
     late = said.get("late", {})
     if not isinstance(late, dict):
         yield Fault("", "late is no table", "Write [late] and below it per_day = 0.1.")
-    else:
-        yield from _unknown("late: ", late, _KNOWN_LATE)
-        if not (is_number(late.get("per_day", 0)) and 0 <= late.get("per_day", 0) <= 1):
-            yield Fault("", "late: per_day is no share", "Write per_day = 0.1.", example=late["per_day"])
-        if not (is_number(late.get("grace_minutes", 0)) and 0 <= late.get("grace_minutes", 0) < 1e6):
-            yield Fault(
-                "", "late: grace_minutes is no time", "Write grace_minutes = 10.", example=late["grace_minutes"]
-            )
-        if not _whole(late.get("days", 0), 0):
-            yield Fault("", "late: days is no whole number", "Write days = 5.", example=late["days"])
+        late = {}
+    yield from _unknown("late: ", late, _KNOWN_LATE)
+    for name, most, what, example in (("per_day", 1, "share", "0.1"), ("grace_minutes", 1e6, "time", "10")):
+        if not (is_number(late.get(name, 0)) and 0 <= late.get(name, 0) <= most):
+            yield Fault("", f"late: {name} is no {what}", f"Write {name} = {example}.", example=late[name])
+    if not _whole(late.get("days", 0), 0):
+        yield Fault("", "late: days is no whole number", "Write days = 5.", example=late["days"])
     slots = said.get("exercises")
     if not (isinstance(slots, list) and slots and all(isinstance(slot, dict) for slot in slots)):
         yield Fault("", "there are no exercises", "Write [[exercises]] and below it slug = '...' and points = 10.")
@@ -267,16 +253,17 @@ def _whole(value: object, least: int) -> bool:
 def _load(slots: tuple[Slot, ...], bank: Path | None) -> tuple[dict[str, Exercise], list[Fault]]:
     bundled = share("exercises")
     own = set(slugs(bank)) if bank else set()
-    wanted = {slot.slug for slot in slots if slot.slug}
+    if bank and not own:
+        return {}, [Fault("", f"bank: {bank} holds no exercise", "Give a folder of exercises.")]
+    wanted = fixed = {slot.slug for slot in slots if slot.slug}
     if any(not slot.slug for slot in slots):
-        wanted |= own or set(slugs(bundled))
+        wanted = fixed | (own or set(slugs(bundled)))
     found, faults = {}, []
     for slug in sorted(wanted):
         try:
             found[slug] = load_exercise(slug, bank if slug in own else bundled)
         except CrmlabError as error:
             faults.append(Fault("", str(error).rstrip("."), "Mend its name or its folder."))
-    fixed = {slot.slug for slot in slots if slot.slug}
     kept = fixed.copy()
     for place, slot in enumerate(slots, 1):
         if slot.slug:
@@ -298,9 +285,9 @@ def read_secret(path: str | Path) -> bytes:
         secret = file.read_bytes().strip()
     except OSError as error:
         raise OptionError(f"No secret can be read from {file}. Make one: crmlab assignment secret {file}") from error
-    if len(secret) < SHORTEST_SECRET:
+    if len(secret) < _SHORTEST_SECRET:
         raise OptionError(
-            f"{file} holds {len(secret)} bytes, fewer than {SHORTEST_SECRET}: it could be guessed. "
+            f"{file} holds {len(secret)} bytes, fewer than {_SHORTEST_SECRET}: it could be guessed. "
             "Make another: crmlab assignment secret FILE"
         )
     return secret

@@ -18,7 +18,7 @@ from scipy.stats import t as t_distribution
 from crmlab.base.look import COLOURS, axes
 from crmlab.base.table import number_text, text_html
 from crmlab.base.words import Language, word
-from crmlab.course.feedback import clean, counted_attempt, markdown, page, picture, points_text, title_in, write_whole
+from crmlab.course.pages import clean, markdown, page, picture, points_text, write_whole
 from crmlab.survey.plots import wrap
 from crmlab.survey.reliability import alpha, feldt_interval
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from crmlab.course.copied import Flag
     from crmlab.course.gradebook import Result
 
-LEAST = 10  # students for a correlation or alpha
+_LEAST = 10  # students for a correlation or alpha
 _Z = 1.959964
 
 
@@ -41,8 +41,7 @@ def item_table(results: Sequence[Result]) -> pd.DataFrame:
     """
     rows = []
     for result in results:
-        attempt = counted_attempt(result)
-        pieces = attempt.pieces if attempt else ()
+        pieces = result.chosen.pieces if result.chosen else ()
         known = [piece for piece in pieces if not piece.waiting]
         for piece in pieces:
             others = [one for one in known if one is not piece]
@@ -71,7 +70,7 @@ def exercise_table(items: pd.DataFrame) -> pd.DataFrame:
         shares = rows["share"].dropna()
         n, p = len(shares), shares.mean()
         middle, half = _wilson(p, n)
-        why = "few" if len(graded) < LEAST else "no_variance" if graded[["share", "rest"]].std().min() < 1e-9 else ""
+        why = "few" if len(graded) < _LEAST else "no_variance" if graded[["share", "rest"]].std().min() < 1e-9 else ""
         r = math.nan if why else float(np.corrcoef(graded["share"], graded["rest"])[0, 1])
         z, se = (math.nan, 1.0) if why else (math.atanh(max(-1 + 1e-12, min(1 - 1e-12, r))), (len(graded) - 3) ** -0.5)
         mistake, count = (Counter(filter(None, rows["mistake"])).most_common(1) or [("", 0)])[0]
@@ -114,8 +113,7 @@ class _Report:
         return "–" if math.isnan(value) else number_text(value, form, self.language)
 
     def page(self) -> str:
-        name = title_in(self.assignment, self.language)
-        title = self.word("title", title=name)
+        title = self.word("title", title=self.assignment.title_in(self.language))
         body = [f"<h1>{text_html(title, self.language)}</h1>", self._scores()]
         if self.graded:
             body += [self._exercises(), self._reliability(), self._mistakes()]
@@ -156,9 +154,8 @@ class _Report:
 
     def _histogram(self, scores: np.ndarray) -> str:
         def draw(ax: Axes) -> None:
-            ax.hist(
-                scores, bins=list(np.linspace(0, self.assignment.points, 11)), color=COLOURS["expected"], ec="white"
-            )
+            bins = list(np.linspace(0, self.assignment.points, 11))
+            ax.hist(scores, bins=bins, color=COLOURS["expected"], ec="white")
             ax.locator_params(axis="y", integer=True)
 
         return self._plot("histogram", "points", "count", draw)
@@ -182,11 +179,8 @@ class _Report:
         for slug, row in self.exercises.iterrows():
             own = self.items[self.items["slug"] == slug]
             place = "/".join(map(str, sorted(set(own["number"]))))
-            r = (
-                self.word(row["why"], least=LEAST)
-                if row["why"]
-                else self._bounds(row["r"], row["r_low"], row["r_high"])
-            )
+            why = row["why"]
+            r = self.word(why, least=_LEAST) if why else self._bounds(row["r"], row["r_low"], row["r_high"])
             common = f"{row['mistake']} ({row['count']})" if row["count"] else ""
             easy = self._bounds(row["difficulty"], row["low"], row["high"])
             cells = (f"{place}. {self._name(str(slug))}", row["n"], easy, r, f"{row['unanswered']:.0%}", common)
@@ -215,8 +209,8 @@ class _Report:
         scores = self.items.assign(score=self.items["share"] * self.items["points"])
         wide = scores.pivot(index="student", columns="slug" if alike else "number", values="score").dropna()
         n, k = wide.shape
-        if n < LEAST or k < 2 or wide.sum(axis=1).std() < 1e-9:
-            return self._section("reliability", f"<p>{self.html('alpha_few', least=LEAST, n=n, k=k)}</p>")
+        if n < _LEAST or k < 2 or wide.sum(axis=1).std() < 1e-9:
+            return self._section("reliability", f"<p>{self.html('alpha_few', least=_LEAST, n=n, k=k)}</p>")
         value = alpha(wide.cov().to_numpy())
         low, high = (self.number(bound) for bound in feldt_interval(value, n, k))
         said = self.html("alpha", k=k, n=n, alpha=self.number(value), low=low, high=high)
@@ -237,9 +231,9 @@ class _Report:
     def _flags(self) -> str:
         rows = []
         for flag in self.flags:
-            said = self.word(f"flag_{flag.kind}", other=flag.other, answers=", ".join(flag.answers))
-            chance = self.number(flag.chance, 4) if flag.kind == "key" else ""
-            rows.append([_who(flag.student), self._text(said), chance])
+            chance = ("< " if flag.chance < 1e-4 else "") + self.number(max(flag.chance, 1e-4), 4)
+            chance = html.escape(chance) if flag.kind == "key" else ""
+            rows.append([_who(flag.student), self._text(flag.text(self.language)), chance])
         table = self._table(("student", "flag", "chance"), rows) if rows else ""
         return self._section("flags", table or f"<p>{self.html('no_flags')}</p>", self._note("flags_note"))
 
@@ -247,7 +241,7 @@ class _Report:
         who = {one.student.id: _who(one.student.name, one.student.id) for one in self.results}
         attempts = [(who[one.student.id], attempt) for one in self.results for attempt in one.attempts]
         missing = [who[one.student.id] for one in self.results if not one.attempts]
-        faults = [[name, self._text(one.attempt), _who(one.fault)] for name, one in attempts if one.fault]
+        faults = [[name, self._text(one.attempt), _who(one.why(self.language))] for name, one in attempts if one.fault]
         unsafe = dict.fromkeys(name for name, one in attempts if not (one.fault or one.sandboxed))
         if missing:
             yield self._section("missing", f"<p>{' · '.join(missing)}</p>")

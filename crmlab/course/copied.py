@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from crmlab.base.words import Language, word
 from crmlab.course.forms import Form, flat, read
 from crmlab.course.judging import Answer, fold, same
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from crmlab.course.gradebook import Gradebook, Result
     from crmlab.course.roster import Roster
 
-COMPARED = ("number", "table", "function")  # a choice that equals another's says nothing
-MOST_CHANCE = 0.02  # of a flagged student, were the work honest
+_COMPARED = ("number", "table", "function")  # a choice that equals another's says nothing
+_MOST_CHANCE = 0.02  # of a flagged student, were the work honest
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,9 @@ class Flag:
     kind: Literal["key", "file", "owner"]
     chance: float = 0.0
 
-    @property
-    def text(self) -> str:
-        """The evidence in English."""
-        if self.kind == "key":
-            return f"wrong, but right for {self.other}: {', '.join(self.answers)} (by chance: {self.chance:.2g})"
-        said = "the same file or code as that of" if self.kind == "file" else "a notebook made for"
-        return f"{said} {self.other}"
+    def text(self, language: Language) -> str:
+        """The evidence in words."""
+        return word(f"class_report.flag_{self.kind}", language, other=self.other, answers=", ".join(self.answers))
 
 
 def find_copies(
@@ -55,7 +52,7 @@ def find_copies(
 
     A wrong number, table or function counts where it equals another student's key of the same exercise and is not one
     of the known mistakes. How often two keys agree says how many others it would fit by accident; a pair's exercises
-    multiply that, since each is drawn on its own. At most `MOST_CHANCE` is a flag. Code is compared without comments
+    multiply that, since each is drawn on its own. At most `_MOST_CHANCE` is a flag. Code is compared without comments
     and without the lines that the student was given.
     """
     found = [*_handed(gradebook, roster), *_keys(gradebook, assignment, roster, secret, results)]
@@ -84,7 +81,7 @@ def _keys(
 ) -> Iterator[Flag]:
     keys: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for student in roster.students:
-        for piece in gradebook.pieces(assignment, student.id, secret):
+        for piece in assignment.pieces(secret, student.id):
             keys[piece.exercise.slug][student.id] = piece.variant.key
     known: dict[tuple[str, str], _Known] = {}
     for result in results:
@@ -94,7 +91,7 @@ def _keys(
             for one in (one for one in attempt.pieces if one.mistake is None):
                 exercise = assignment.exercises[one.slug]
                 for name, state in one.states.items():
-                    if state == "wrong" and exercise.answers[name].kind in COMPARED:
+                    if state == "wrong" and exercise.answers[name].kind in _COMPARED:
                         given = given or gradebook.given(result.student.id, attempt.attempt)
                         if (one.slug, name) not in known:
                             known[one.slug, name] = _Known(exercise, name, keys[one.slug])
@@ -104,7 +101,7 @@ def _keys(
                             fits[other][one.slug][name] = max(here.rate, (len(others) - 1) / len(here.keys))
             for other, slugs in fits.items():
                 chance = (len(roster.students) - 1) * math.prod(min(names.values()) for names in slugs.values())
-                if chance <= MOST_CHANCE:
+                if chance <= _MOST_CHANCE:
                     answers = tuple(f"{slug}/{name}" for slug, names in slugs.items() for name in names)
                     yield Flag(result.student.id, attempt.attempt, other, answers, "key", float(f"{chance:.2g}"))
 
@@ -135,7 +132,7 @@ class _Known:
     @cached_property
     def rate(self) -> float:
         """How often do two keys agree? Never 0: one pair more than there is."""
-        least = math.ceil(2 * math.sqrt(len(self.keys) / MOST_CHANCE))  # with fewer no answer alone could be a flag
+        least = math.ceil(2 * math.sqrt(len(self.keys) / _MOST_CHANCE))  # with fewer no answer alone could be a flag
         more = range(max(0, least - len(self.keys)))
         keys = self.keys + [self.exercise.variant(seed).key[self.name] for seed in more]
         sizes, slack = _sizes(self.answer, keys)

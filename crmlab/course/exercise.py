@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import difflib
+import hashlib
 import importlib.util
 import inspect
+import json
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +58,7 @@ class Exercise:
     solve: Callable[..., dict[str, Any]]
     mistakes: dict[str, Callable[..., dict[str, Any]]]
     texts: dict[str, Text]
+    digest: str = ""  # of its files
 
     @property
     def automatic(self) -> float:
@@ -137,11 +140,12 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
     with the folder otherwise.
     """
     root = share("exercises") if root is None else root
-    if slug not in (known := slugs(root)):
+    folder = root / str(slug)
+    if folder.name != slug or not (folder / "exercise.py").is_file():
+        known = slugs(root)
         near = difflib.get_close_matches(str(slug), known, n=3, cutoff=0.5)
         raise OptionError(f"No exercise is called {slug!r}. " + (f"Near: {', '.join(near)}." if near else
                           f"There are {', '.join(known) or 'none'}."))  # fmt: skip
-    folder = root / slug
     try:
         module = _import(folder / "exercise.py")
     except Exception as error:
@@ -168,8 +172,13 @@ def load_exercise(slug: str, root: Path | None = None) -> Exercise:
     return Exercise(
         slug, (module.__doc__ or "").strip(), module.lesson, module.level, tuple(module.tags),
         {name: Answer(**spec) for name, spec in module.answers.items()},
-        module.draw, module.solve, dict(module.mistakes), texts,
+        module.draw, module.solve, dict(module.mistakes), texts, _digest(folder),
     )  # fmt: skip
+
+
+def _digest(folder: Path) -> str:
+    said = [_read(folder / name) for name in ("exercise.py", "en.md", "fa.md")]  # as text: line ends do not count
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def exercises(lesson: int | None = None) -> list[Exercise]:
@@ -255,17 +264,14 @@ def read_text(source: str) -> tuple[Text, list[tuple[str, str]]]:
         faults.append((f"there are {len(solutions)} sections '## Solution'", "Write one."))
     mistakes = {name.removeprefix("Mistake: "): body for name, body in sections if name.startswith("Mistake: ")}
     title = head[1].strip() if head else ""
-    rubrics = {}
+    rubrics, line = {}, re.compile(r"-[ \t]+(\d+(?:\.\d+)?):[ \t]+(\S.*)")
     for name, body in sections:
         if name.startswith("Rubric: "):
-            lines = [
-                re.fullmatch(r"-[ \t]+(\d+(?:\.\d+)?):[ \t]+(\S.*)", line) for line in body.splitlines() if line.strip()
-            ]
+            lines = [line.fullmatch(one) for one in body.splitlines() if one.strip()]
             rubrics[name.removeprefix("Rubric: ")] = tuple((float(one[1]), one[2]) for one in lines if one)
             if not all(one and float(one[1]) > 0 for one in lines):
-                faults.append(
-                    (f"'## {name}' has lines without points", "Write each as '- 2: criterion', points above 0.")
-                )
+                remedy = "Write each as '- 2: criterion', points above 0."
+                faults.append((f"'## {name}' has lines without points", remedy))
     return Text(title, prompt, hints, mistakes, solutions[0] if solutions else "", rubrics), faults
 
 

@@ -2,75 +2,61 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import math
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import CrmlabError, require
 from crmlab.base.table import localized, text_html
 from crmlab.base.words import Language, word
 from crmlab.course.packing import Calls, Picture, Unusable
-from crmlab.course.roster import write_private
+from crmlab.course.pages import clean, markdown, page, picture, points_text, write_whole
+from crmlab.course.practice import form_text
 
 if TYPE_CHECKING:
     from crmlab.course.assignment import Assignment
+    from crmlab.course.copied import Flag
     from crmlab.course.exercise import Text
     from crmlab.course.gradebook import AttemptResult, Gradebook, PieceResult, Result
     from crmlab.course.roster import Roster
 
-LONGEST = 300  # characters of a student's answer
-TROUBLES = ("error", "timeout", "died", "memory", "flood")
+_LONGEST = 300  # characters of a student's answer
+_TROUBLES = ("error", "timeout", "died", "memory", "flood")
 _ICONS = {"right": "✔", "wrong": "✘", "form": "✘", "unanswered": "–", "by_hand": "✎", "waits": "…"}
-# ANSI sequences; then control characters, marks that turn the direction of what follows, lone surrogates
-_HIDDEN = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])"
-    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def write_all(
     gradebook: Gradebook, assignment: Assignment, roster: Roster, secret: bytes, out: str | Path, show_key: bool = False
-) -> dict[str, Path]:
-    """Which files follow from the gradebook? Writes them all into `out` and names them.
+) -> tuple[list[Result], list[Flag], dict[str, Path]]:
+    """What follows from the gradebook? The results, what is flagged, and the files, all of them written into `out`.
 
-    feedback/, keep-private/report.html, gradebook.csv, flagged.csv, the tables for Moodle and Canvas where the roster
-    came from there, and marking.html with marks.csv where something is marked by hand. Files whose content is the same
-    are left alone.
+    feedback/ (a page for each student, in their language; solutions only with `show_key`), keep-private/report.html,
+    gradebook.csv, flagged.csv, the tables for Moodle and Canvas where the roster came from there, and marking.html with
+    marks.csv where something is marked by hand. Files whose content is the same are left alone.
     """
     from crmlab.course.class_report import write_class_report
+    from crmlab.course.copied import find_copies
     from crmlab.course.grade_tables import write_grade_tables
     from crmlab.course.hand_marking import write_marking_form
 
     folder, private = Path(out), Path(out) / "keep-private"
     results = gradebook.results(assignment, roster, secret)
-    flags = gradebook.flags()
-    write_feedback(results, assignment, gradebook, secret, folder / "feedback", show_key)
-    return {
+    flags = find_copies(gradebook, assignment, roster, secret, results)
+    for result in results:
+        made = _Feedback(result, assignment, gradebook, secret, show_key).page()
+        write_whole(folder / "feedback" / f"{result.student.id}.html", made)
+    paths = {
         "feedback": folder / "feedback",
         "report": write_class_report(results, assignment, flags, private / "report.html"),
         **write_grade_tables(results, roster, assignment, flags, private),
         **write_marking_form(results, assignment, gradebook, secret, private),
     }
-
-
-def write_feedback(
-    results: list[Result], assignment: Assignment, gradebook: Gradebook, secret: bytes, folder: Path, show_key: bool
-) -> None:
-    """A page `folder/<student id>.html` for each student, in their language; the solutions only with `show_key`."""
-    for result in results:
-        feedback = _Feedback(result, assignment, gradebook, secret, show_key)
-        write_whole(folder / f"{result.student.id}.html", feedback.page())
+    return results, flags, paths
 
 
 class _Feedback:
@@ -80,10 +66,10 @@ class _Feedback:
         self, result: Result, assignment: Assignment, gradebook: Gradebook, secret: bytes, show_key: bool
     ) -> None:
         self.result, self.assignment, self.show_key, self.language = result, assignment, show_key, result.language
-        self.counted = counted_attempt(result)
+        self.counted = result.chosen
         if self.counted:
             self.given = gradebook.given(result.student.id, self.counted.attempt)
-            pieces = gradebook.pieces(assignment, result.student.id, secret)
+            pieces = assignment.pieces(secret, result.student.id)
             self.texts = {piece.number: piece.variant.text(self.language) for piece in pieces}
 
     def word(self, key: str, **values: Any) -> str:
@@ -93,7 +79,7 @@ class _Feedback:
         return points_text(value, self.language)
 
     def page(self) -> str:
-        title = title_in(self.assignment, self.language)
+        title = self.assignment.title_in(self.language)
         student = self.result.student
         who = " · ".join(f"<bdi>{html.escape(clean(one, 100))}</bdi>" for one in (student.name, student.id) if one)
         body = [f'<header><h1>{text_html(title, self.language)}</h1>\n<p class="who">{who}</p></header>', self._sum()]
@@ -134,7 +120,7 @@ class _Feedback:
     def _unread(self) -> str:
         unread = [one for one in self.result.attempts if one.fault]
         lines = [
-            f"<p><strong>{self.word('unreadable', n=one.attempt)}</strong></p>{_quote(str(one.fault))}"
+            f"<p><strong>{self.word('unreadable', n=one.attempt)}</strong></p>{_quote(one.why(self.language))}"
             for one in unread
         ]
         return f'<div class="unread">{"".join(lines)}<p>{self.word("unreadable_do")}</p></div>' if unread else ""
@@ -179,14 +165,8 @@ class _Feedback:
     def _form(self, piece: PieceResult, name: str) -> str:
         if name not in piece.forms:
             return ""
-        key, values = piece.forms[name]
-        comma = word("practice.comma", self.language)
-        listed = {
-            k: comma.join(f"`{one}`" for one in v) if isinstance(v, list | tuple) else v for k, v in values.items()
-        }
         unit = self.assignment.exercises[piece.slug].answers[name].unit_in(self.language)
-        said = word(f"practice.{key}", self.language, **listed)
-        return markdown(said + (f" {word('practice.in_unit', self.language, unit=unit)}" if unit else ""))
+        return markdown(form_text(piece.forms[name], unit, self.language))
 
     def _marks(self, piece: PieceResult, name: str, text: Text) -> str:
         mark = piece.marks[name]
@@ -203,7 +183,7 @@ class _Feedback:
             return
         yield f'<section class="code"><h2>{self.word("code")}</h2><p class="note">{self.word("code_note")}</p>'
         for trouble in attempt.troubles:
-            kind = trouble.kind if trouble.kind in TROUBLES else "other"
+            kind = trouble.kind if trouble.kind in _TROUBLES else "other"
             yield f"<h3>{self.word(f'trouble_{kind}', cell=trouble.cell)}</h3>{_quote(trouble.text)}"
         yield "</section>"
 
@@ -222,81 +202,16 @@ class _Feedback:
         return "" if one.counts else self.word("not_read" if one.fault else "beyond")
 
 
-def counted_attempt(result: Result) -> AttemptResult | None:
-    """The attempt whose score is the student's."""
-    return next((one for one in result.attempts if one.attempt == result.counted), None)
-
-
-def title_in(assignment: Assignment, language: Language) -> str:
-    """The assignment's title in this language, or in the one that it has."""
-    return assignment.title.get(language) or next(iter(assignment.title.values()))
-
-
-def page(title: str, body: str, language: Language, script: str = "", kind: str = "") -> str:
-    """An HTML page that needs nothing else, and that may load nothing and run nothing but this `script`."""
-    way = "rtl" if language == "fa" else "ltr"
-    mark = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    allowed = "default-src 'none'; style-src 'unsafe-inline'; img-src data:" + (
-        f"; script-src 'sha256-{mark}'" if script else ""
-    )
-    css = f' class="{kind}"' if kind else ""
-    return (
-        f'<!DOCTYPE html>\n<html lang="{language}" dir="{way}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{allowed}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(localized(title, language))}</title>\n<style>\n{part('feedback.css')}</style>\n</head>\n"
-        f"<body>\n<main{css}>\n{body}\n</main>\n"
-        + (f"<script>{script}</script>" if script else "")
-        + "</body>\n</html>\n"
-    )
-
-
-@cache
-def part(name: str) -> str:
-    """A file of crmlab/course/widgets."""
-    return files("crmlab.course").joinpath("widgets", name).read_text(encoding="utf-8")
-
-
-def markdown(text: str) -> str:
-    """A text of ours as HTML; HTML and pictures in it stay as they are written."""
-    reader = require("markdown_it", "course").MarkdownIt("commonmark", {"html": False})
-    return str(reader.enable("table").disable(["image", "link", "autolink"]).render(text))
-
-
-def clean(text: object, longest: int = 2000) -> str:
-    """What somebody else wrote, without what a terminal or a page would obey; not yet escaped.
-
-    >>> clean("\\x1b[31mred\\x1b[0m \\u202eback", 7)
-    'red bac…'
-    """
-    plain = _HIDDEN.sub("", str(text)[: 4 * longest])
-    return plain if len(plain) <= longest else plain[:longest].rstrip() + "…"
-
-
 def _quote(text: str) -> str:
     return f'<pre dir="auto">{html.escape(clean(text))}</pre>'
 
 
-def points_text(value: float, language: Language) -> str:
-    """Points as they are read: two decimals at most.
-
-    >>> points_text(7.5, "en"), points_text(10.0, "fa")
-    ('7.5', '۱۰')
-    """
-    return localized(f"{value:.2f}".rstrip("0").rstrip("."), language)
-
-
-def shown(value: Any, language: Language, longest: int = LONGEST) -> str:
+def shown(value: Any, language: Language, longest: int = _LONGEST) -> str:
     """A student's answer as it was understood, as HTML in which nothing of theirs is markup."""
     if isinstance(value, Picture):
         return f'<div class="given">{picture(value.png, "")}</div>'
     text = value if isinstance(value, str) else _plain(value, language)
     return f'<div class="given" dir="auto">{html.escape(clean(text, longest))}</div>'
-
-
-def picture(png: bytes, alt: str) -> str:
-    """A PNG inside the page."""
-    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
 
 
 def _plain(value: Any, language: Language, depth: int = 0) -> str:
@@ -320,16 +235,4 @@ def _plain(value: Any, language: Language, depth: int = 0) -> str:
         return comma.join([*parts, "…"] if len(value) > 12 else parts) or "[]"
     if isinstance(value, float):
         return f"{value:.10g}" if math.isfinite(value) else str(value)
-    return f"{value:.6e}" if isinstance(value, int) and 1e15 < abs(value) < 1e300 else str(value)[: 4 * LONGEST]
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """The file with this text: all of it or the old one; left alone where it says the same already."""
-    text = text.removesuffix("\n")
-    try:
-        if not (path.is_file() and path.read_bytes() == f"{text}\n".encode()):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_private(path, text)
-    except OSError as error:
-        raise CrmlabError(f"{path} cannot be written ({error}). Close it where it is open, and try again.") from error
-    return path
+    return f"{value:.6e}" if isinstance(value, int) and 1e15 < abs(value) < 1e300 else str(value)[: 4 * _LONGEST]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crmlab.base.words import word
-from crmlab.course.feedback import clean, counted_attempt, title_in, write_whole
+from crmlab.course.pages import clean, write_whole
 from crmlab.course.roster import HEADERS
 from crmlab.data.persian import fold
 
@@ -33,9 +33,11 @@ def write_grade_tables(
     The LMS's tables leave a grade empty where nothing was handed in or marks by hand are awaited, so that the LMS's own
     rule for missing work holds.
     """
-    title = title_in(assignment, assignment.language)
+    title = assignment.title_in(assignment.language)
     flagged: list[tuple[Any, ...]] = [("student", "attempt", "kind", "other", "answers", "chance", "text")]
-    flagged += [(f.student, f.attempt, f.kind, f.other, ", ".join(f.answers), f"{f.chance:g}", f.text) for f in flags]
+    flagged += [
+        (f.student, f.attempt, f.kind, f.other, ", ".join(f.answers), f"{f.chance:g}", f.text("en")) for f in flags
+    ]
     made = {
         "gradebook": write_whole(folder / "gradebook.csv", csv_text(_everything(results, assignment))),
         "flagged": write_whole(folder / "flagged.csv", csv_text(flagged)),
@@ -54,15 +56,13 @@ def write_grade_tables(
 
 
 def _everything(results: list[Result], assignment: Assignment) -> Iterable[Sequence[Any]]:
-    count = sum(slot.draw for slot in assignment.slots)
     own = ("exercise", "points", "most", "states", "mistake")
     yield [
         "id", "name", "email", "attempts", "counted", "handed_in", "left_after_lateness", "sandboxed", "score", "most",
-        "waiting", "unreadable", *(f"{n}_{head}" for n in range(1, count + 1) for head in own),
+        "waiting", "unreadable", *(f"{n}_{head}" for n in range(1, assignment.size + 1) for head in own),
     ]  # fmt: skip
     for result in results:
-        student = result.student
-        counted = counted_attempt(result)
+        student, counted = result.student, result.chosen
         faults = "; ".join(f"{one.attempt}: {one.fault}" for one in result.attempts if one.fault)
         row: list[Any] = [student.id, student.name, student.email, len(result.attempts)]
         if counted is None:
@@ -87,12 +87,11 @@ def _grade(result: Result) -> str:
 
 def _comment(result: Result) -> str:
     """A line for the LMS's feedback column, in the student's language."""
-    attempt = counted_attempt(result)
-    if attempt is None:
+    if result.chosen is None:
         return word("feedback.none", result.language)
     said = [
         f"{one.number}: {word('feedback.of', result.language, points=_two(one.score), most=_two(one.points))}"
-        for one in attempt.pieces
+        for one in result.chosen.pieces
     ]
     waiting = word("feedback.waiting", result.language, points=_two(result.waiting)) if result.waiting else ""
     return "; ".join(filter(None, [*said, waiting]))

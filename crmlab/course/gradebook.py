@@ -8,26 +8,25 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from crmlab.base.errors import CrmlabError, DataError, Fault, OptionError, is_number
-from crmlab.base.words import Language
+from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Piece
-from crmlab.course.copied import Flag
 from crmlab.course.judging import State, fold
 from crmlab.course.packing import Unusable, from_json
 from crmlab.course.roster import Roster, Student
 from crmlab.course.running import Run, Trouble
 from crmlab.course.submissions import Submission
 
-_VERSION = 1
+_VERSION = 2
 _OURS = b"crml"  # SQLite's application id, in the file's head: no other database is taken for a gradebook
 _SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE run (student TEXT, sha256 TEXT, ran TEXT NOT NULL, sandboxed INTEGER NOT NULL, fault TEXT, seconds REAL,
+CREATE TABLE run (student TEXT, sha256 TEXT, ran TEXT NOT NULL, sandboxed INTEGER NOT NULL, fault TEXT, fault_key TEXT,
   troubles TEXT NOT NULL, answers TEXT NOT NULL, meant_for TEXT, own TEXT, PRIMARY KEY (student, sha256));
 CREATE TABLE handed_in (student TEXT, sha256 TEXT, time TEXT, name TEXT NOT NULL, PRIMARY KEY (student, sha256, time));
 CREATE TABLE mark (student TEXT, slug TEXT, answer TEXT, given_for TEXT, points TEXT NOT NULL, comment TEXT NOT NULL,
@@ -74,6 +73,11 @@ class AttemptResult:
     score: float
     waiting: float = 0.0
     counts: bool = True
+    fault_key: tuple[str, dict[str, Any]] | None = None
+
+    def why(self, language: Language) -> str:
+        """Why can it not be read? Empty where it can."""
+        return word(self.fault_key[0], language, **self.fault_key[1]) if self.fault_key else self.fault or ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,11 @@ class Result:
     most: float
     waiting: float
 
+    @property
+    def chosen(self) -> AttemptResult | None:
+        """The attempt that counts."""
+        return next((one for one in self.attempts if one.attempt == self.counted), None)
+
 
 class Handed(NamedTuple):
     """One attempt as it is kept. answers: number -> (slug, name -> packed JSON); own: a digest of their code."""
@@ -98,7 +107,7 @@ class Handed(NamedTuple):
     name: str
     sandboxed: bool
     fault: str | None
-    seconds: float
+    fault_key: tuple[str, dict[str, Any]] | None
     troubles: tuple[Trouble, ...]
     answers: dict[int, tuple[str, dict[str, str]]]
     meant_for: str | None
@@ -116,7 +125,6 @@ class Gradebook:
 
     def __init__(self, path: str | Path, *, new: bool = False) -> None:
         self.path = Path(path)
-        self._made: tuple[Any, Any, dict[str, tuple[Piece, ...]]] = (None, None, {})
         _check_head(self.path, new)
         try:
             self._db = sqlite3.connect(self.path, timeout=1, isolation_level=None)
@@ -161,8 +169,11 @@ class Gradebook:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def bind(self, assignment: Assignment, secret: bytes) -> None:
-        """Is it the gradebook of this assignment and this secret? A new one becomes it; OptionError otherwise."""
+    def bind(self, assignment: Assignment, secret: bytes, handed_out: str = "") -> bool:
+        """Has the assignment changed since it was last graded, or `handed_out` (its digest then)? A new book takes it.
+
+        OptionError where it is the gradebook of another assignment or another secret.
+        """
         said = {"assignment": assignment.id, "secret": hmac.digest(secret, b"crmlab gradebook", "sha256").hex()[:32]}
         about = dict(self._db.execute("SELECT name, value FROM about"))
         if about.get("assignment", assignment.id) != assignment.id:
@@ -171,7 +182,12 @@ class Gradebook:
         if not hmac.compare_digest(about.get("secret", said["secret"]), said["secret"]):
             what = "with this one every number is another. Give the one that the notebooks were made with"
             raise OptionError(f"{self.path} was made with another secret: {what}.")
-        self._say(said | {"digest": assignment.digest})
+        before = about.get("digest", handed_out or assignment.digest)
+        said["digest"] = assignment.digest
+        if said.items() - about.items():
+            with self._writing():
+                self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", said.items())
+        return before != assignment.digest
 
     def standing(self) -> dict[tuple[str, str], str]:
         """What has run? (folded student id, sha256 of the file) -> what it ran against."""
@@ -203,22 +219,22 @@ class Gradebook:
                 }
                 troubles = [(t.cell, t.kind, _clean(t.text)) for t in run.troubles] if run else []
                 fault, meant_for = (text and _clean(text) for text in (one.fault, one.meant_for))
-                row = (ran, bool(run and run.sandboxed), fault, run.seconds if run else 0.0, json.dumps(troubles))
-                row_ = (*at, *row, json.dumps(answers, ensure_ascii=False), meant_for, own)
-                self._db.execute(f"INSERT OR REPLACE INTO run VALUES ({', '.join('?' * len(row_))})", row_)
+                row = (*at, ran, bool(run and run.sandboxed), fault, json.dumps(one.fault_key), json.dumps(troubles),
+                       json.dumps(answers, ensure_ascii=False), meant_for, own)  # fmt: skip
+                self._db.execute(f"INSERT OR REPLACE INTO run VALUES ({', '.join('?' * len(row))})", row)
 
     def handed_in(self, student_id: str) -> list[Handed]:
         """What stands here of a student? By time; attempts count from 1."""
         rows = self._db.execute(
-            "SELECT sha256, time, name, sandboxed, fault, seconds, troubles, answers, meant_for, own "
+            "SELECT sha256, time, name, sandboxed, fault, fault_key, troubles, answers, meant_for, own "
             "FROM handed_in JOIN run USING (student, sha256) WHERE student = ? ORDER BY time, sha256",
             (fold(student_id),),
         )
         return [
-            Handed(attempt, sha, datetime.fromisoformat(time), name, bool(sandboxed), fault, seconds,
+            Handed(attempt, sha, datetime.fromisoformat(time), name, bool(sandboxed), fault, json.loads(key),
                    tuple(Trouble(*one) for one in json.loads(troubles)),
                    {int(number): (slug, said) for number, (slug, said) in json.loads(answers).items()}, *rest)
-            for attempt, (sha, time, name, sandboxed, fault, seconds, troubles, answers, *rest) in enumerate(rows, 1)
+            for attempt, (sha, time, name, sandboxed, fault, key, troubles, answers, *rest) in enumerate(rows, 1)
         ]  # fmt: skip
 
     def given(self, student_id: str, attempt: int) -> dict[int, dict[str, Any]]:
@@ -247,15 +263,6 @@ class Gradebook:
         with self._writing():
             self._db.execute("INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def flags(self) -> list[Flag]:
-        """What did the last grading flag? See crmlab.course.copied.find_copies."""
-        said = dict(self._db.execute("SELECT name, value FROM about WHERE name = 'flags'")).get("flags", "[]")
-        return [Flag(**one | {"answers": tuple(one["answers"])}) for one in json.loads(said)]
-
-    def set_flags(self, flags: Sequence[Flag]) -> None:
-        """Keep what was flagged, in place of what was."""
-        self._say({"flags": json.dumps([asdict(flag) for flag in flags])})
-
     def results(self, assignment: Assignment, roster: Roster, secret: bytes) -> list[Result]:
         """What is each student's work worth, by this specification, this roster and the marks so far?
 
@@ -266,29 +273,20 @@ class Gradebook:
         self.bind(assignment, secret)
         return [self._result(assignment, student, secret) for student in roster.students]
 
-    def pieces(self, assignment: Assignment, student_id: str, secret: bytes) -> tuple[Piece, ...]:
-        """The student's variants (Assignment.pieces), made once while the gradebook is open."""
-        if self._made[0] is not assignment or self._made[1] != secret:
-            self._made = (assignment, secret, {})
-        made = self._made[2]
-        if student_id not in made:
-            made[student_id] = assignment.pieces(secret, student_id)
-        return made[student_id]
-
     def _result(self, assignment: Assignment, student: Student, secret: bytes) -> Result:
         attempts: list[AttemptResult] = []
         for one in self.handed_in(student.id):
             answers = dict(one.answers.values())
             pieces = tuple(
                 self._piece(fold(student.id), piece, answers.get(piece.exercise.slug, {}))
-                for piece in self.pieces(assignment, student.id, secret)
+                for piece in assignment.pieces(secret, student.id)
             )
             factor = _late_factor(assignment, student, one.time)
             score = round(factor * sum(piece.score for piece in pieces), 10)
             waiting = round(factor * sum(piece.waiting for piece in pieces), 10)
             counts = one.fault is None and sum(before.counts for before in attempts) < assignment.attempts
             said = (one.attempt, one.time, factor, one.sandboxed, one.fault, one.troubles)
-            attempts.append(AttemptResult(*said, pieces, score, waiting, counts))
+            attempts.append(AttemptResult(*said, pieces, score, waiting, counts, one.fault_key))
         counting = [attempt for attempt in attempts if attempt.counts]
         best = max(counting, key=lambda attempt: attempt.score + attempt.waiting, default=None)  # of equals the first
         chosen = counting[-1] if counting and assignment.counts == "last" else best
@@ -329,11 +327,6 @@ class Gradebook:
         if not 1 <= attempt <= len(handed):
             raise OptionError(f"{self.path} holds no attempt {attempt} of {student_id}.")
         return handed[attempt - 1]
-
-    def _say(self, about: Mapping[str, str]) -> None:
-        if about.items() - dict(self._db.execute("SELECT name, value FROM about")).items():
-            with self._writing():
-                self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about.items())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -14,19 +14,18 @@ from pathlib import Path
 from crmlab.base.errors import CrmlabError, Fault, OptionError, check_count
 from crmlab.base.parallel import progress_bar
 from crmlab.course.assignment import Assignment, read_assignment, read_secret
-from crmlab.course.copied import find_copies
 from crmlab.course.feedback import write_all
 from crmlab.course.gradebook import Gradebook, Result
 from crmlab.course.handout import FORMS, student_files
 from crmlab.course.judging import fold
-from crmlab.course.making import KEEP_PRIVATE
+from crmlab.course.making import KEEP_PRIVATE, check_handed_out
 from crmlab.course.packing import pack
 from crmlab.course.roster import Roster, read_roster
 from crmlab.course.running import Run, Wanted, run_notebook
 from crmlab.course.sandbox import sandbox_problem
 from crmlab.course.submissions import Submission, find_submissions
 
-LEAST_OWN = 10  # lines of a student's own code; fewer may be the same by accident
+_LEAST_OWN = 10  # lines of a student's own code; fewer may be the same by accident
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Graded:
     flagged: int
     faults: tuple[Fault, ...]
     paths: dict[str, Path]
+    changed: bool = False
 
     @property
     def faulty(self) -> int:
@@ -59,6 +59,7 @@ class Graded:
         none = sum(not result.attempts for result in self.results)
         paths = {name: self.paths.get(name) for name in ("marking", "flagged", "gradebook", "report")}
         said = {
+            "The assignment or its exercises have changed since: all is judged anew.": self.changed,
             f"Submissions: {self.new:,} new, {self.kept:,} that stood already. Students without any: {none:,}.": True,
             f"With troubles (the feedback says which): {self.faulty:,}.": self.faulty,
             f"Run WITHOUT a sandbox, where a student could change the scores: {self.unsafe:,}.": self.unsafe,
@@ -81,8 +82,9 @@ def grade_assignment(
     of CPUs). only: ids of the students whose submissions are looked at. again: what has run runs once more. unsafe:
     where there is no sandbox run without; the gradebook says so. Otherwise a submission runs once more only where its
     file or what it reads has changed. After a kill or Ctrl-C the same call goes on where it was.
-    Raises OptionError before anything runs where there is no sandbox, or the secret or an id is wrong; what is wrong
-    with specification, roster and gradebook as read_assignment, read_roster and Gradebook do.
+    Raises before anything runs: OptionError where there is no sandbox, or the secret or an id is wrong; DataError where
+    other numbers are drawn now than `make` handed out; what is wrong with specification, roster and gradebook as
+    read_assignment, read_roster and Gradebook do.
     """
     workers = check_count("jobs", jobs) if jobs is not None else os.cpu_count() or 1
     assignment, key, private = read_assignment(spec), read_secret(secret), Path(out) / KEEP_PRIVATE
@@ -97,6 +99,7 @@ def grade_assignment(
     for one in found.submissions:
         if fold(one.student.id) in wanted:
             files.setdefault((fold(one.student.id), one.sha256), []).append(one)
+    handed_out = check_handed_out(private, assignment, key, roster.students, progress)
     try:
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
         if students is not None:
@@ -104,14 +107,13 @@ def grade_assignment(
     except OSError as error:
         raise CrmlabError(f"{private} cannot be written ({error}). Choose another folder.") from error
     with Gradebook(private / "gradebook.sqlite", new=True) as gradebook:
-        gradebook.bind(assignment, key)
+        changed = gradebook.bind(assignment, key, handed_out)
         work = _Work(gradebook, assignment, key, again, unsafe)
         with progress_bar(progress, len(files)) as work.show:
             work.grade(files, workers)
-        results = gradebook.results(assignment, roster, key)
-        gradebook.set_flags(flags := find_copies(gradebook, assignment, roster, key, results))
-        paths = write_all(gradebook, assignment, roster, key, out, show_key)
-    return Graded(tuple(results), work.new, work.kept, len(flags), (*found.faults, *work.failed), paths)
+        results, flags, paths = write_all(gradebook, assignment, roster, key, out, show_key)
+    faults = (*found.faults, *work.failed())
+    return Graded(tuple(results), work.new, work.kept, len(flags), faults, paths, changed)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class _Work:
     def __init__(self, gradebook: Gradebook, assignment: Assignment, secret: bytes, again: bool, unsafe: bool) -> None:
         self.gradebook, self.assignment, self.secret, self.again = gradebook, assignment, secret, again
         self.new = self.kept = self.faulty = 0
-        self.failed: list[Fault] = []
+        self.unrun: dict[str, list[str]] = {}  # why -> whose
         self.problem = sandbox_problem()
         self.unsafe = unsafe and self.problem is not None  # where there is a sandbox it is used
         self.running: dict[Future[Run], _Task] = {}
@@ -153,10 +155,10 @@ class _Work:
                     self._begin(handed, standing.get(at), pool)
                     while len(self.running) >= 2 * workers:
                         self._settle()
-                    self.show(self.new + self.kept + len(self.failed), f"{self.faulty} with troubles")
+                    self._tell()
                 while self.running:
                     self._settle()
-                    self.show(self.new + self.kept + len(self.failed), f"{self.faulty} with troubles")
+                    self._tell()
             except BaseException as error:
                 for future in [future for future in self.running if future.cancel()]:
                     del self.running[future]
@@ -171,7 +173,7 @@ class _Work:
             self.faulty += 1
             return
         student = handed[0].student
-        pieces = self.gradebook.pieces(self.assignment, student.id, self.secret)
+        pieces = self.assignment.pieces(self.secret, student.id)
         files = student_files(self.assignment, student, pieces, student.language or self.assignment.language)
         task = _Task(
             handed,
@@ -199,14 +201,26 @@ class _Work:
             task = self.running.pop(future)
             try:
                 run = future.result()
-            except CrmlabError:
+            except OptionError:
                 raise
-            except Exception as error:  # whatever one submission leads to, the others are graded
-                who, remedy = task.handed[0].student.id, "It is not graded yet; grade again, and report it to crmlab."
-                self.failed.append(Fault("", f"a submission cannot be run: {error!r:.300}", remedy, example=who))
+            except Exception as error:  # whatever one submission leads to, or the machine, the others are graded
+                why = str(error) if isinstance(error, CrmlabError) else repr(error)
+                self.unrun.setdefault(why[:300], []).append(task.handed[0].student.id)
                 continue
             self.gradebook.record(task.handed, task.ran_against(), run, task.slugs, task.own)
             self.new, self.faulty = self.new + 1, self.faulty + bool(run.troubles)
+
+    def _tell(self) -> None:
+        done = self.new + self.kept + sum(map(len, self.unrun.values()))
+        self.show(done, f"{self.faulty} with troubles")
+
+    def failed(self) -> list[Fault]:
+        """What did not run, and is not in the gradebook?"""
+        remedy = "They are not graded yet: grade again; where it stays, report it to crmlab."
+        return [
+            Fault("", f"submissions could not be run ({why})", remedy, rows=len(ids), example=", ".join(ids[:20]))
+            for why, ids in self.unrun.items()
+        ]
 
 
 def _own_code(cells: Sequence[str], given: bytes) -> str | None:
@@ -217,4 +231,4 @@ def _own_code(cells: Sequence[str], given: bytes) -> str | None:
 
     known = {line for cell in json.loads(given)["cells"] for line in lines("".join(cell["source"]))}
     own = [line for cell in cells for line in lines(cell) if line and line not in known]
-    return hashlib.sha256("\n".join(own).encode("utf-8", "replace")).hexdigest() if len(own) >= LEAST_OWN else None
+    return hashlib.sha256("\n".join(own).encode("utf-8", "replace")).hexdigest() if len(own) >= _LEAST_OWN else None

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from crmlab.base.errors import DataError, Fault
 from crmlab.base.table import text_html
 from crmlab.base.words import Language, word
-from crmlab.course.feedback import clean, counted_attempt, page, part, points_text, shown, title_in, write_whole
+from crmlab.course.feedback import shown
+from crmlab.course.forms import LONGEST_ESSAY
 from crmlab.course.grade_tables import csv_text, unguarded
 from crmlab.course.judging import fold
+from crmlab.course.pages import clean, page, part, points_text, write_whole
 from crmlab.course.roster import csv_rows
 from crmlab.data.persian import number
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from crmlab.course.roster import Roster, Student
 
 HEADS = ("student", "attempt", "exercise", "answer", "criterion", "most", "points", "comment")
-LONGEST_ESSAY = 20_000
 # (folded id, attempt, exercise, answer) -> what somebody gave for it
 _Known = dict[tuple[str, float | None, str, str], tuple[tuple[float | None, ...], str]]
 _LEAVE = "Leave this column as it was."
@@ -168,12 +169,12 @@ def _waiting(
 ) -> Iterator[_Waiting]:
     """Exercise by exercise; within one in an order that says nothing about who it is."""
     found = []
-    for result, attempt in ((result, counted_attempt(result)) for result in results):
+    for result, attempt in ((result, result.chosen) for result in results):
         names = [(piece, name) for piece in (attempt.pieces if attempt else ())
                  for name, share in piece.hand.items() if share is None]  # fmt: skip
         if attempt and names:
             given = gradebook.given(result.student.id, attempt.attempt)
-            made = {one.number: one for one in gradebook.pieces(assignment, result.student.id, secret)}
+            made = {one.number: one for one in assignment.pieces(secret, result.student.id)}
             for piece, name in names:
                 text = made[piece.number].variant.text(assignment.language)
                 value = given.get(piece.number, {}).get(name)
@@ -205,7 +206,7 @@ def _form(waiting: Sequence[_Waiting], assignment: Assignment) -> str:
     def said(key: str, **values: Any) -> str:
         return text_html(word(f"marking.{key}", language, **values), language)
 
-    title = word("marking.title", language, title=title_in(assignment, language))
+    title = word("marking.title", language, title=assignment.title_in(language))
     parts = [f"<h1>{text_html(title, language)}</h1>"]
     if not waiting:
         return page(title, f"{parts[0]}<p>{said('nothing')}</p>", language)

@@ -21,8 +21,8 @@ from crmlab.course.assignment import Assignment, Piece
 from crmlab.course.roster import Student
 
 FORMS = "data/forms.json"
-LONGEST_WORD = 60  # characters; a drawn text that is longer is part of the prompt, and not in the data
-WIDEST = 100  # characters of a line of code
+_LONGEST_WORD = 60  # characters; a drawn text that is longer is part of the prompt, and not in the data
+_WIDEST = 100  # characters of a line of code
 _LIKE_MISSING = {
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "NaN", "None", "n/a", "nan", "null",
@@ -145,10 +145,10 @@ def _answers(piece: Piece, language: Language) -> str:
             comment += f" ({unit})"
         place = '"""\n\n"""' if kind == "essay" else "..."
         line = f"    {_quoted(name)}: {place},"
-        if len(line) + len(comment) + 4 <= WIDEST and kind != "essay":
+        if len(line) + len(comment) + 4 <= _WIDEST and kind != "essay":
             lines.append(f"{line}  # {comment}")
         else:
-            lines += [f"    # {one}" for one in textwrap.wrap(comment, WIDEST - 6)] + [line]
+            lines += [f"    # {one}" for one in textwrap.wrap(comment, _WIDEST - 6)] + [line]
     return "\n".join([*lines, "}", f"crm.check_form({piece.number}, answer{piece.number})"])
 
 
@@ -161,7 +161,7 @@ def _given(name: str, value: Any, path: str) -> tuple[list[str], dict[str, bytes
     if isinstance(value, pd.DataFrame | pd.Series):
         code, file = _table(value, path)
         return [f"{name} = {code}"], {path: file}
-    if isinstance(value, str) and (len(value) > LONGEST_WORD or "\n" in value):
+    if isinstance(value, str) and (len(value) > _LONGEST_WORD or "\n" in value):
         return [], {}
     return [f"{name} = {_literal(value)}"], {}
 

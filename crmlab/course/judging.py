@@ -218,10 +218,8 @@ def _same_text(answer: Answer, key: Any, value: Any) -> bool:
 
 
 def _same_table(answer: Answer, key: Any, value: Any) -> bool:
-    left, right = (
-        flat(key),
-        value if isinstance(key, pd.Series) and isinstance(value, pd.DataFrame) else flat(value),
-    )
+    left, read_ = flat(key), isinstance(key, pd.Series) and isinstance(value, pd.DataFrame)
+    right = value if read_ else flat(value)
     if len(left) != len(right) or any(column not in right for column in left):
         return False
     right = right[list(left)]

@@ -19,6 +19,8 @@ from crmlab.base.errors import DataError, Fault
 LARGEST = 2_000_000  # bytes of JSON for one answer
 DEEPEST = 8
 MOST_CELLS = 200_000
+MOST_COLUMNS = 2_000  # of all tables of an answer; each costs half a millisecond
+MOST_PIXELS = 25_000_000  # a small file may stand for a picture that fills a browser's memory
 LARGEST_INT = 2**1024  # what a float can hold, and so what can be compared
 SIGN = "$"
 
@@ -103,7 +105,7 @@ def _text(text: str) -> str:
 
 
 def _pack_frame(frame: pd.DataFrame, depth: int) -> dict[str, Any]:
-    if frame.size > MOST_CELLS:
+    if frame.size > MOST_CELLS or frame.shape[1] > MOST_COLUMNS:
         raise ValueError("too large")
     counted = isinstance(frame.index, pd.RangeIndex)
     index = [] if counted else [frame.index.get_level_values(level) for level in range(frame.index.nlevels)]
@@ -142,6 +144,8 @@ def _unpack(packed: Any, depth: int) -> Any:
         return Unusable("deeply nested")
     if isinstance(packed, str):
         return _text(packed)
+    if isinstance(packed, int) and abs(packed) >= LARGEST_INT:
+        return Unusable("int")
     if packed is None or isinstance(packed, bool | int | float):
         return packed
     if isinstance(packed, list):
@@ -150,7 +154,7 @@ def _unpack(packed: Any, depth: int) -> Any:
     if kind == "dict":
         return {_hashable(unpack(k, depth + 1)): unpack(v, depth + 1) for k, v in body}
     if kind == "int":
-        return int(body, 16)
+        return int(body, 16) if len(body) <= 300 else Unusable("int")
     if kind == "float":
         return float(body)
     if kind == "time":
@@ -162,7 +166,9 @@ def _unpack(packed: Any, depth: int) -> Any:
         return frame.iloc[:, 0].rename(None) if kind == "series" else frame
     if kind == "png":
         png = base64.b64decode(body, validate=True)
-        return Picture(png) if png.startswith(b"\x89PNG\r\n\x1a\n") else Unusable("malformed picture")
+        wide, high = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
+        fits = png.startswith(b"\x89PNG\r\n\x1a\n") and wide * high <= MOST_PIXELS
+        return Picture(png) if fits else Unusable("malformed picture")
     if kind == "calls":
         return Calls(tuple(unpack(one, depth + 1) for one in body))
     return Unusable(_text(str(body)[:80]))
@@ -170,8 +176,9 @@ def _unpack(packed: Any, depth: int) -> Any:
 
 def _unpack_frame(body: Mapping[str, Any], depth: int) -> pd.DataFrame:
     names, levels, rows = [unpack(one, depth + 1) for one in body["names"]], int(body["index"]), int(body["rows"])
-    columns = [[unpack(one, depth + 2) for one in column] for column in body["columns"]]
-    fits = len(names) == len(columns) and 0 <= levels <= len(columns) and 0 <= rows <= MOST_CELLS
+    columns = [[_bounded(unpack(one, depth + 2)) for one in column] for column in body["columns"]]
+    fits = len(names) == len(columns) and 0 <= levels <= len(columns)
+    fits &= 0 <= rows * max(1, len(columns)) <= 2 * MOST_CELLS
     if not fits or any(len(column) != rows for column in columns):
         raise ValueError("the columns do not fit")
     made = [pd.Series(column) for column in columns]
@@ -187,7 +194,13 @@ def _unpack_frame(body: Mapping[str, Any], depth: int) -> pd.DataFrame:
 
 
 def _hashable(value: Any) -> Any:
+    value = _bounded(value)
     return value if isinstance(value, str | int | float | bool | pd.Timestamp | None) else str(type(value))
+
+
+def _bounded(value: Any) -> Any:
+    """Larger integers as floats: with chosen ones, all of one hash, a dict or an index would take minutes."""
+    return float(value) if isinstance(value, int) and abs(value) >= 2**63 else value
 
 
 def to_json(value: Any) -> str:
@@ -199,9 +212,18 @@ def to_json(value: Any) -> str:
 def from_json(text: str | bytes) -> Any:
     """The value of a line that `to_json` wrote. DataError where it is no such line."""
     fault = Fault("", "it is no JSON of an answer, or too large", "Run the notebook again.")
+    columns = 0
+
+    def counted(one: dict[str, Any]) -> dict[str, Any]:
+        nonlocal columns
+        columns += 1 + len(one["columns"]) if isinstance(one.get("columns"), list | dict | str) else 0
+        if columns > MOST_COLUMNS + 100:
+            raise ValueError("too many columns")
+        return one
+
     if len(text) > 2 * LARGEST:
         raise DataError(fault, "an answer")
     try:
-        return unpack(json.loads(text))
+        return unpack(json.loads(text, object_hook=counted))
     except (ValueError, RecursionError) as error:
         raise DataError(fault, "an answer") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -25,6 +26,19 @@ class Note:
 
     def _repr_markdown_(self) -> str:
         return self.text
+
+
+def listed(names: Iterable[Any], language: Language) -> str:
+    """Names as code, with the language's comma."""
+    return word("practice.comma", language).join(f"`{name}`" for name in names)
+
+
+def form_text(problem: tuple[str, Mapping[str, Any]], unit: str, language: Language) -> str:
+    """What is said (as Markdown) of an answer with this `form_problem`: which form is expected, and in which unit?"""
+    key, values = problem
+    shown = {name: listed(one, language) if isinstance(one, list | tuple) else one for name, one in values.items()}
+    said = word(f"practice.{key}", language, **shown)
+    return f"{said} {word('practice.in_unit', language, unit=unit)}" if unit else said
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,12 +71,13 @@ class Practice:
     def check(self, value: Any = ..., **named: Any) -> Feedback:
         """Is the answer right, and if not, which common mistake does it look like? Never raises."""
         answers = self._variant.exercise.answers
+        names = listed(answers, self._language)
         if value is not ... and len(answers) == 1:
             named = {next(iter(answers)): value, **named}
         elif value is not ...:
-            return Feedback(self._word("name_them", names=self._listed(answers)))
+            return Feedback(self._word("name_them", names=names))
         if unknown := [name for name in named if name not in answers]:
-            return Feedback(self._word("unknown_name", unknown=self._listed(unknown), names=self._listed(answers)))
+            return Feedback(self._word("unknown_name", unknown=listed(unknown, self._language), names=names))
         verdict = self._variant.judge(named)
         return Feedback("\n\n".join(self._lines(verdict)), verdict)
 
@@ -80,9 +95,6 @@ class Practice:
     def _word(self, key: str, **values: Any) -> str:
         return word(f"practice.{key}", self._language, **values)
 
-    def _listed(self, names: Any) -> str:
-        return self._word("comma").join(f"`{name}`" for name in names)
-
     def _lines(self, verdict: Verdict) -> list[str]:
         states = verdict.states
         if verdict.right:
@@ -93,10 +105,8 @@ class Practice:
         lines = [f"`{name}`: {self._word(f'is_{state}')}" for name, state in states.items() if several]
         if not several and "wrong" in states.values():
             lines.append(self._word("wrong"))
-        for name, (form, values) in verdict.forms.items():
-            shown = {key: self._listed(v) if isinstance(v, list) else v for key, v in values.items()}
-            unit = self._variant.exercise.answers[name].unit_in(self._language)
-            text = self._word(form, **shown) + (f" {self._word('in_unit', unit=unit)}" if unit else "")
+        for name, problem in verdict.forms.items():
+            text = form_text(problem, self._variant.exercise.answers[name].unit_in(self._language), self._language)
             lines.append(f"`{name}`: {text}" if several else text)
         for name in (name for name, state in states.items() if state == "by_hand"):
             rubric = self._text.rubrics[name]

@@ -17,13 +17,8 @@ from crmlab.course.exercise import Exercise, Variant, placeholders
 from crmlab.course.judging import fold, outcomes
 from crmlab.course.packing import pack
 
-MOST_GUESSABLE = {
-    "choice": 0.4,
-    "choices": 0.4,
-    "text": 0.4,
-    "number": 0.6,
-}  # largest share of draws for one key
-LEAST_TOLD_APART = 0.9
+_MOST_GUESSABLE = {"choice": 0.4, "choices": 0.4, "text": 0.4, "number": 0.6}  # largest share of draws for one key
+_LEAST_TOLD_APART = 0.9
 
 
 def prove(exercise: Exercise, draws: int = 100, seed: int = 0) -> list[Fault]:
@@ -35,7 +30,7 @@ def prove(exercise: Exercise, draws: int = 100, seed: int = 0) -> list[Fault]:
     a binomial test at 1%.
     """
     faults: dict[tuple[str, str], list[int]] = defaultdict(list)
-    keys: dict[str, Counter[str]] = {n: Counter() for n, a in exercise.answers.items() if a.kind in MOST_GUESSABLE}
+    keys: dict[str, Counter[str]] = {n: Counter() for n, a in exercise.answers.items() if a.kind in _MOST_GUESSABLE}
     missed: dict[str, list[int]] = {name: [] for name in exercise.mistakes}
     seeds = [int(s) for s in np.random.default_rng(seed).integers(0, 2**31, size=draws)]
     asked = {name for text in exercise.texts.values() for name in placeholders(text.prompt)}
@@ -45,10 +40,10 @@ def prove(exercise: Exercise, draws: int = 100, seed: int = 0) -> list[Fault]:
             for name in variant.shown.keys() - asked:
                 if not isinstance(variant.shown[name], pd.DataFrame | pd.Series):  # those are shown below the prompt
                     what = f"'{name}' is given to the student, but no prompt names it"
-                    faults[what, f"Place {{{name}}} in the prompt, or call it '_{name}': then it is hidden."].append(
-                        one
-                    )
-            _prove_texts(variant)
+                    remedy = f"Place {{{name}}} in the prompt, or call it '_{name}': then it is hidden."
+                    faults[what, remedy].append(one)
+            for language in get_args(Language):
+                variant.text(language)
             key = _as_given(variant, variant.key)
             if not math.isclose(variant.judge(key).share, exercise.automatic):
                 faults["the official answer does not score 1", "Compare solve with `answers`."].append(one)
@@ -69,21 +64,16 @@ def prove(exercise: Exercise, draws: int = 100, seed: int = 0) -> list[Fault]:
         for (what, remedy), some in faults.items()
     ]
     for name, lost in missed.items():
-        if draws - len(lost) < LEAST_TOLD_APART * draws:
+        if draws - len(lost) < _LEAST_TOLD_APART * draws:
             what = f"mistake '{name}' is not told apart in {len(lost)} of {draws} draws"
             found.append(Fault("", what, "Draw so that it differs from key and mistakes.", example=f"seed {lost[0]}"))
     for name, counts in keys.items():
-        limit = MOST_GUESSABLE[exercise.answers[name].kind]
+        limit = _MOST_GUESSABLE[exercise.answers[name].kind]
         value, most = max(counts.items(), key=lambda item: item[1], default=("", 0))
         if binom.sf(most - 1, draws, limit) < 0.01:  # more than luck explains, were the limit just kept
             what = f"answer '{name}' is {value} in {most} of {draws} draws"
             found.append(Fault("", what, f"Spread the draws: at most {limit:.0%} may share a key."))
     return found
-
-
-def _prove_texts(variant: Variant) -> None:
-    for language in get_args(Language):
-        variant.text(language)
 
 
 def _as_given(variant: Variant, values: dict[str, Any]) -> dict[str, Any]:

@@ -10,16 +10,17 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from crmlab.base.errors import OptionError, check_count, check_option, require
+from crmlab.base.errors import OptionError, check_count, check_option
 from crmlab.base.table import text_html
 from crmlab.base.words import Language, word
 from crmlab.course.exercise import ROWS_SHOWN, Exercise, exercises
 from crmlab.course.judging import Answer, same
+from crmlab.course.pages import markdown
 from crmlab.course.widget import fold_out, widget
 from crmlab.data.datasets import load_flashcards
 
-FEWEST_WRONG, MOST_WRONG = 2, 3
-LETTERS: dict[Language, tuple[str, ...]] = {"en": ("a", "b", "c", "d"), "fa": ("الف", "ب", "ج", "د")}
+_FEWEST_WRONG, _MOST_WRONG = 2, 3
+_LETTERS: dict[Language, tuple[str, ...]] = {"en": ("a", "b", "c", "d"), "fa": ("الف", "ب", "ج", "د")}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Quiz:
         return self._said(choices[choice])
 
     def _lettered(self, question: Question) -> Iterator[tuple[str, Choice]]:
-        return zip(LETTERS[self.language], question.choices, strict=False)
+        return zip(_LETTERS[self.language], question.choices, strict=False)
 
     def _said(self, choice: Choice) -> str:
         return " ".join(
@@ -80,11 +81,11 @@ class Quiz:
         question = self.questions[number]
         head = text_html(word("quiz.number", self.language, n=number + 1), self.language)
         choices = "".join(
-            fold_out(text_html(f"{letter}) {one.text}", self.language), _markdown(self._said(one)),
+            fold_out(text_html(f"{letter}) {one.text}", self.language), markdown(self._said(one)),
                      "right" if one.right else "wrong")
             for letter, one in self._lettered(question)
         )  # fmt: skip
-        return f'<div class="number">{head}</div>{_markdown(question.prompt)}{choices}'
+        return f'<div class="number">{head}</div>{markdown(question.prompt)}{choices}'
 
 
 def quiz(lesson: int, n: int = 8, seed: int = 0, language: Language = "en") -> Quiz:
@@ -134,7 +135,7 @@ def _from_exercises(bank: list[Exercise], rng: np.random.Generator, language: La
             shown = _shown(exercise, variant.key | values, language)
             if differs and shown != right:
                 wrong.setdefault(shown, text.mistakes[name])
-        if len(wrong) >= FEWEST_WRONG:
+        if len(wrong) >= _FEWEST_WRONG:
             others = [Choice(shown, False, said) for shown, said in wrong.items()]
             yield _question(
                 f"**{text.title}**\n\n{text.prompt}", Choice(right, True, text.solution), others, exercise.slug, rng
@@ -145,7 +146,7 @@ def _from_cards(cards: pd.DataFrame, rng: np.random.Generator, language: Languag
     front, back = f"front_{language}", f"back_{language}"
     for _, group in cards[cards["group"] != ""].groupby("group", sort=True):
         rows = group.to_dict("records")
-        for row in rows if len(rows) > FEWEST_WRONG else ():
+        for row in rows if len(rows) > _FEWEST_WRONG else ():
             others = [
                 Choice(one[back], False, word("quiz.belongs", language, front=one[front]))
                 for one in rows
@@ -156,7 +157,7 @@ def _from_cards(cards: pd.DataFrame, rng: np.random.Generator, language: Languag
 
 
 def _question(prompt: str, right: Choice, wrong: list[Choice], origin: str, rng: np.random.Generator) -> Question:
-    choices = [right, *_some(wrong, MOST_WRONG, rng)]
+    choices = [right, *_some(wrong, _MOST_WRONG, rng)]
     return Question(prompt, tuple(_some(choices, len(choices), rng)), origin)
 
 
@@ -180,8 +181,3 @@ def _number(value: float, tolerance: float) -> str:
     if tolerance > 0:
         return f"{value:,.{max(0, math.ceil(-math.log10(2 * tolerance)))}f}"
     return f"{value:,.0f}" if value.is_integer() else f"{value:,.6g}"
-
-
-def _markdown(text: str) -> str:
-    reader = require("markdown_it", "course").MarkdownIt("commonmark", {"html": False})
-    return str(reader.enable("table").render(text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,14 @@ from crmlab.course.assignment import Assignment, Piece, read_assignment, read_se
 from crmlab.course.handout import student_files
 from crmlab.course.roster import Student, read_roster
 
-ROLES = ("right", "copies", "loops", "late", "mistaken")
+# who hands in what; the roles go round the list of students
+ROLES = {
+    "right": "every answer right",
+    "copies": "the answers of the student before, after an attack on the grader; nothing where that student has none",
+    "loops": "every answer right, but a cell that never ends in place of the second exercise (or of the only one)",
+    "late": "every answer right, two days after the due date",
+    "mistaken": "in each exercise what its first usual mistake leads to",
+}
 # what a cheat tries first: a patched judge, the key, full marks printed
 CHEAT = """import glob
 import crmlab.course.judging as judging
@@ -31,9 +39,9 @@ def rehearse(
 ) -> dict[str, str]:
     """What will come back? A folder `out` with a submission for each student of the roster; who plays which role.
 
-    The roles go round: all answers right; answers of the student before, with an attempt on the grader; a cell that
-    never ends; right, but two days late; a usual mistake in each answer that has one. Answers that are marked by hand
-    get a sentence or a plot. `out` also holds times.csv. OptionError where `out` is there already.
+    The roles are those of ROLES. A figure is some plot, an essay a sentence. A function is the one that the exercise's
+    solution shows as code, in every role; where it shows none, it is left out. `out` also holds times.csv. OptionError
+    where `out` is there already.
     """
     assignment, roster, key = read_assignment(spec), read_roster(students), read_secret(secret)
     target = Path(out)
@@ -47,12 +55,12 @@ def rehearse(
         with tempfile.TemporaryDirectory(prefix=".crmlab-", dir=target.parent) as folder:
             half = Path(folder) / "submissions"
             for place, student in enumerate(roster.students):
-                role = ROLES[place % len(ROLES)]
+                role = list(ROLES)[place % len(ROLES)]
                 other = roster.students[place - 1] if role == "copies" else student
                 path = half / student.id / f"{assignment.id}.ipynb"
                 path.parent.mkdir(parents=True)
                 path.write_bytes(hand_in(assignment, key, student, role, other=other, language=language))
-                late = timedelta(days=2) if role == "late" else -timedelta(hours=3)
+                late = timedelta(days=2 + student.extra_days) if role == "late" else -timedelta(hours=3)
                 times.append((student.id, (due + late).isoformat()))
                 played[student.id] = role
             with (half / "times.csv").open("w", encoding="utf-8", newline="") as file:
@@ -75,9 +83,11 @@ def hand_in(
     by_slug = {piece.exercise.slug: piece for piece in source}
     for piece in pieces:
         cell = next(c for c in notebook["cells"] if c["cell_type"] == "code" and f"answer{piece.number} =" in _text(c))
-        cell["source"] = answer_code(by_slug.get(piece.exercise.slug, piece), piece.number, role)
-        if role == "loops" and piece.number == 2:
+        if role == "loops" and piece.number == min(2, len(pieces)):
             cell["source"] = "while True:\n    pass"
+        elif found := by_slug.get(piece.exercise.slug):
+            cell["source"] = answer_code(found, piece.number, role)
+    notebook["cells"].append(_code(f"written_by = {student.name!r}"))  # else all who are right handed in the same code
     if role == "copies":
         first = next(i for i, c in enumerate(notebook["cells"]) if c["cell_type"] == "code")
         notebook["cells"].insert(first, _code(CHEAT))
@@ -99,9 +109,15 @@ def answer_code(piece: Piece, number: int, role: str = "right") -> str:
     values: dict[str, Any] = {name: variant.key.get(name) for name in variant.exercise.answers}
     if role == "mistaken" and variant.mistakes:
         values |= variant.mistakes[sorted(variant.mistakes)[0]]
-    kinds = {name: answer.kind for name, answer in variant.exercise.answers.items()}
-    lines = [f"    {name!r}: {literal(kinds[name], value)}," for name, value in values.items() if name in kinds]
-    return "\n".join(["import pandas as pd", f"answer{number} = {{", *lines, "}"])
+    shown = re.findall(r"^```python\n(.*?)^```", variant.text("en").solution, re.M | re.S)
+    before, lines = ["import pandas as pd"], []
+    for name, answer in variant.exercise.answers.items():
+        if answer.kind != "function":
+            lines.append(f"    {name!r}: {literal(answer.kind, values[name])},")
+        elif code := next((code for code in shown if f"def {name}(" in code), None):
+            before.append(code.rstrip())
+            lines.append(f"    {name!r}: {name},")
+    return "\n".join([*before, f"answer{number} = {{", *lines, "}"])
 
 
 def literal(kind: str, value: Any) -> str:
@@ -114,8 +130,6 @@ def literal(kind: str, value: Any) -> str:
         return repr("I decided by the numbers above, since they are what the question asks about.")
     if kind == "figure":
         return "pd.Series([1, 2, 3]).plot()"
-    if kind == "function":
-        return "lambda *values: None"
     if kind == "choices":
         return repr(sorted(map(str, value)))
     if kind == "text" and not isinstance(value, str):

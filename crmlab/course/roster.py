@@ -21,9 +21,9 @@ from crmlab.course.judging import fold as compared
 from crmlab.data.persian import fold, normalise, number
 
 Source = Literal["moodle", "canvas", "plain"]
-LONGEST_ID = 64
-LONGEST_TEXT = 200
-MOST_LISTED = 20
+_LONGEST_ID = 64
+_LONGEST_TEXT = 200
+_MOST_LISTED = 20
 _MOODLE = ("ID number", "شماره شناسایی", "شماره‌ی شناسایی")
 # what a column may be called; the first name that is there counts
 HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -162,11 +162,11 @@ class _Faults:
     def add(self, column: str, what: str, remedy: str, row: int = 0, value: str = "") -> None:
         rows = self._found.setdefault((column, what, remedy), [])
         if row:
-            rows.append(f"row {row}: {value[:LONGEST_ID]!r}" if value else f"row {row}")
+            rows.append(f"row {row}: {value[:_LONGEST_ID]!r}" if value else f"row {row}")
 
     def listed(self) -> list[Fault]:
         return [
-            Fault(*kind, rows=len(rows) or None, example=", ".join(rows[:MOST_LISTED]) or None)
+            Fault(*kind, rows=len(rows) or None, example=", ".join(rows[:_MOST_LISTED]) or None)
             for kind, rows in self._found.items()
         ]
 
@@ -184,7 +184,7 @@ def _student(heads: Sequence[str], place: Mapping[str, list[int]], row: _Row, fa
 
     def said(what: str) -> str:
         texts = (normalise(cells[at]) for at in place.get(what, ()))  # Canvas has two ids: the SIS id or else its own
-        return "".join(c for c in next(filter(None, texts), "") if c.isprintable() or c == "\u200c")[:LONGEST_TEXT]
+        return "".join(c for c in next(filter(None, texts), "") if c.isprintable() or c == "\u200c")[:_LONGEST_TEXT]
 
     extra, language = said("extra_days"), said("language")
     days = number(extra) if extra else 0.0
@@ -213,9 +213,9 @@ def _compare(students: Sequence[Student], rows: Sequence[_Row], column: str, fau
         elif re.fullmatch(r"\d+(\.\d+)?E\+?\d+", student.id, re.I):
             remedy = "Format the column as text in the spreadsheet, enter the ids again, and save."
             faults.add(column, "a spreadsheet has rounded the id", remedy, row.number, student.id)
-        elif not re.fullmatch(rf"(?!\.)[\w.@-]{{1,{LONGEST_ID}}}(?<!\.)", student.id) or _RESERVED.match(student.id):
+        elif not re.fullmatch(rf"(?!\.)[\w.@-]{{1,{_LONGEST_ID}}}(?<!\.)", student.id) or _RESERVED.match(student.id):
             remedy = (
-                f"An id has letters, digits, . _ - @, at most {LONGEST_ID}, no dot at its ends, no name of Windows'."
+                f"An id has letters, digits, . _ - @, at most {_LONGEST_ID}, no dot at its ends, no name of Windows'."
             )
             faults.add(column, "the id makes no safe name of a folder", remedy, row.number, student.id)
         elif (at := first.setdefault(compared(student.id), row.number)) != row.number:

@@ -18,6 +18,8 @@ from crmlab.course.wire import Garbled, Shell
 TroubleKind = Literal["error", "timeout", "died", "memory", "flood"]
 RESTARTS = 4
 GRACE_S = 3.0  # for a cell to end after Ctrl-C
+LAST_S = 10.0  # for all that is answered still to be read once the whole time is over
+MOST_SAID = 16_000_000  # characters of all answers; an honest notebook's are a thousandth of it
 LOOK_S = 0.2  # how often the memory is looked at
 LONGEST = 500
 
@@ -153,12 +155,12 @@ class _Notebook:
 
     def _collect(self, kernel: _Kernel, number: int) -> None:
         """Take the answers to an exercise as they are now."""
-        if number in self._unreadable:
+        left = self.until + LAST_S - time.monotonic()
+        if number in self._unreadable or left <= 0:
             return
         one = self._wanted[number]
         calls = sum(len(inputs) for inputs in one.calls.values())
         each = max(1.0, self.limits.cell_s / max(1, calls) - 0.1)
-        left = max(1.0, self.until - time.monotonic())
         reply, _ = kernel.ask(collecting.request(number, one.names, one.calls, each), min(self.limits.cell_s, left))
         found = re.search(rb'"crmlab": ?"([A-Za-z0-9+/=]*)"', reply)
         try:
@@ -167,7 +169,8 @@ class _Notebook:
             lines = []
         for line in lines[: len(one.names)]:
             name, _, text = line.partition("\t")
-            if name in one.names and _readable(text):
+            held = sum(len(told) for said in self.answers.values() for told in said.values())
+            if name in one.names and held + len(text) <= MOST_SAID and _readable(text):
                 self.answers[number][name] = text
 
     def _note(self, cell: int, kind: TroubleKind, text: Any) -> None:

@@ -15,8 +15,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -37,7 +39,7 @@ class Limits:
 
     memory_mb: of all its processes together (a quarter more for a moment). cpu_s: of one process. cell_s, total_s: on
     the clock, for a cell and for the whole. processes: with threads. file_mb: one file; tmp_mb: all files in /tmp, and
-    as many in its own folder. output_kb: what a kernel may say besides answers; what cells print stays inside.
+    as many in its own folder. What cells print and show never leaves the sandbox, and so needs no limit.
     """
 
     memory_mb: float = 2048
@@ -47,7 +49,6 @@ class Limits:
     processes: int = 64
     file_mb: float = 64
     tmp_mb: float = 256
-    output_kb: float = 512
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -76,6 +77,7 @@ class Sandbox:
         self._folder: str | None = None
         self._init = self._kernel = 0  # pidfds
         self._told = b""
+        self._cpu: int | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             self._start(check_data(data))
@@ -105,10 +107,11 @@ class Sandbox:
             passed += [number for number in self._files if number != self._errors]
         command += [sys.executable, "-s", "-P", str(Path(__file__).with_name("inside.py")), json.dumps(told)]
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, pass_fds=passed,
-                env=environment, cwd=cwd, start_new_session=True,
-            )  # fmt: skip
+            with self._own_cpu():
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, pass_fds=passed,
+                    env=environment, cwd=cwd, start_new_session=True,
+                )  # fmt: skip
         finally:
             listening.close()
             os.close(errors)
@@ -120,6 +123,22 @@ class Sandbox:
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(ProcessLookupError):
                 self._init = os.pidfd_open(self.pid)
+
+    @contextlib.contextmanager
+    def _own_cpu(self) -> Iterator[None]:
+        """What begins here keeps to the CPU that fewest sandboxes have, so that none can starve the others."""
+        if self.unsafe or not hasattr(os, "sched_setaffinity"):
+            yield
+            return
+        allowed = os.sched_getaffinity(0)  # this thread's, which the process that it starts takes over
+        with _counting:
+            self._cpu = min(allowed, key=lambda one: (_busy[one], secrets.randbelow(1000)))
+            _busy[self._cpu] += 1
+        os.sched_setaffinity(0, {self._cpu})
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, allowed)
 
     def _bwrap(self, data: Mapping[str, bytes], user: int, info: int) -> list[str]:
         limits = self.limits
@@ -141,18 +160,8 @@ class Sandbox:
         size = str(int(limits.tmp_mb * MB))
         for folder in ("/tmp", WORK):  # before what may lie beneath them
             command += ["--perms", "0777", "--size", size, "--tmpfs", folder]
-        command += [
-            "--proc",
-            "/proc",
-            "--dev",
-            "/dev",
-            "--perms",
-            "0777",
-            "--size",
-            str(64 * MB),
-            "--tmpfs",
-            "/dev/shm",
-        ]
+        command += ["--proc", "/proc", "--dev", "/dev"]
+        command += ["--perms", "0777", "--size", str(64 * MB), "--tmpfs", "/dev/shm"]
         bound = _bound()
         parents = {str(parent) for path in bound for parent in Path(path).parents[:-1]}
         for folder in sorted(parents - {"/tmp", WORK}):  # for its own user they would be closed
@@ -210,9 +219,9 @@ class Sandbox:
                 self._process.send_signal(signal.SIGINT)
 
     def memory_mb(self, shared: bool = False) -> float:
-        """How much memory do all its processes hold? 0.0 where /proc is missing. Files of the system do not count.
+        """How much memory do its processes, files and sockets hold? 0.0 where /proc is missing.
 
-        shared: what several have in common counts once; takes longer.
+        Files of the system do not count. shared: what several processes have in common counts once; takes longer.
         """
         file, field = (
             ("smaps_rollup", rb"^Pss_(?:Anon|Shmem):\s+(\d+)")
@@ -225,7 +234,18 @@ class Sandbox:
             waiting += _children(pid)
             with contextlib.suppress(OSError), open(f"/proc/{pid}/{file}", "rb") as opened:
                 total += sum(map(int, re.findall(field, opened.read(), re.MULTILINE)))
-        return total / 1024
+        return (total + (0 if self.unsafe else self._kernel_kb())) / 1024
+
+    def _kernel_kb(self) -> int:
+        """What no process maps: files in memory, with a kilobyte for each one's name, and sockets at their fullest."""
+        found = 0
+        with contextlib.suppress(OSError):
+            for folder in ("/tmp", WORK, "/dev/shm"):  # mounts, which no link can stand in place of
+                held = os.statvfs(f"/proc/{self.pid}/root{folder}")
+                found += (held.f_blocks - held.f_bfree) * held.f_frsize // 1024 + held.f_files - held.f_ffree
+            with open(f"/proc/{self.pid}/net/sockstat", "rb") as file:
+                found += 208 * int(file.read().split(None, 3)[2])
+        return found
 
     def why(self) -> str:
         """What did bubblewrap, or Python before the kernel, say last?"""
@@ -257,6 +277,10 @@ class Sandbox:
             if number:
                 os.close(number)
         self._files, self._init, self._kernel = [], 0, 0
+        if self._cpu is not None:
+            with _counting:
+                _busy[self._cpu] -= 1
+            self._cpu = None
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -326,6 +350,10 @@ def _new_user() -> int:
     return 2_000_000_000 + secrets.randbelow(100_000_000) if whole else 60_100 + secrets.randbelow(1_000)
 
 
+_busy: Counter[int] = Counter()  # CPU -> sandboxes of this process
+_counting = threading.Lock()
+
+
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     with contextlib.suppress(OSError):
@@ -344,9 +372,13 @@ def _packages() -> list[str]:
 @functools.cache
 def _bound() -> tuple[str, ...]:
     """What of the host is seen in the sandbox, read-only: the system's programs, Python, crmlab and its data sets."""
-    system = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"]
+    system = [f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "share")]
+    system += ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"]
     own = [str(Path(crmlab.__file__).parent), str(share("datasets"))]
-    python: Iterable[str] = [sys.prefix, sys.base_prefix, *_packages()]
+    # not all of a folder that Python, or an environment, may share with somebody's course (/usr/src, `venv .`)
+    parts = ("bin", "lib", "lib64", "pyvenv.cfg", "share/zoneinfo")
+    prefixes = dict.fromkeys(["/usr/local", sys.prefix, sys.base_prefix])
+    python: Iterable[str] = [*(f"{prefix}/{part}" for prefix in prefixes for part in parts), *_packages()]
     chosen: list[str] = []
     for path in [*system, "/etc/fonts", *python, *own]:
         for one in dict.fromkeys((path, os.path.realpath(path))):

@@ -12,9 +12,11 @@ _MACHINES = {
         101, 310, 311, 321, 298, 323,  # ptrace, process_vm_readv, process_vm_writev, bpf, perf_event_open, userfaultfd
         248, 249, 250, 304,  # add_key, request_key, keyctl, open_by_handle_at
         319, 29, 68, 64, 240,  # memory that no limit counts: memfd_create, shmget, msgget, semget, mq_open
+        203,  # sched_setaffinity: the CPUs of others
     )),
     "aarch64": (0xC00000B7, 220, 198, (
         97, 268, 40, 39, 41, 51, 117, 270, 271, 280, 241, 282, 217, 218, 219, 265, 279, 194, 186, 190, 180,
+        122,
     )),
 }  # fmt: skip
 _EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 447)  # io_uring, new mounts, pidfd_getfd, memfd

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from crmlab.base.words import Language, word
 from crmlab.course.forms import form_problem
 from crmlab.course.handout import FORMS
-from crmlab.course.practice import Note
+from crmlab.course.practice import Note, form_text, listed
 
 
 def check_form(number: int, answer: Any, folder: str | Path = ".") -> Note:
@@ -29,16 +29,16 @@ def check_form(number: int, answer: Any, folder: str | Path = ".") -> Note:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Note(word("handout.no_forms"))
     if number not in exercises:
-        return Note(word("handout.no_exercise", language, n=number, numbers=_listed(sorted(exercises), language)))
+        return Note(word("handout.no_exercise", language, n=number, numbers=listed(sorted(exercises), language)))
     forms = exercises[number]
     if not isinstance(answer, dict) and len(forms) > 1 and answer is not ... and answer is not None:
-        return Note(word("practice.name_them", language, names=_listed(forms, language)))
+        return Note(word("practice.name_them", language, names=listed(forms, language)))
     alone = next(iter(forms)) if len(forms) == 1 else ""
     bare = alone and not (isinstance(answer, dict) and (alone in answer or forms[alone]["kind"] != "table"))
     given: dict[Any, Any] = {alone: answer} if bare else answer if isinstance(answer, dict) else {}
     lines = [f"- `{name}`: {_said(form, given.get(name), language)}" for name, form in forms.items()]
     if unknown := [str(name)[:80] for name in given if name not in forms]:
-        names = {"unknown": _listed(unknown, language), "names": _listed(forms, language)}
+        names = {"unknown": listed(unknown, language), "names": listed(forms, language)}
         lines.append("\n" + word("practice.unknown_name", language, **names))
     return Note("\n".join([*lines, "", word("handout.form_note", language)]))
 
@@ -48,13 +48,6 @@ def _said(form: Mapping[str, Any], value: Any, language: Language) -> str:
     problem = form_problem(form, None if blank else value)
     if problem is None:
         return word("handout.right_form", language)
-    key, values = problem
-    if key == "unanswered":
+    if problem[0] == "unanswered":
         return word("handout.not_answered", language)
-    shown = {what: _listed(one, language) if isinstance(one, list) else one for what, one in values.items()}
-    unit = f" {word('practice.in_unit', language, unit=form['unit'])}" if form.get("unit") else ""
-    return word(f"practice.{key}", language, **shown) + unit
-
-
-def _listed(names: Iterable[Any], language: Language) -> str:
-    return word("practice.comma", language).join(f"`{name}`" for name in names)
+    return form_text(problem, form.get("unit", ""), language)

@@ -47,7 +47,7 @@ def asked(slug, language="en", variants=2, points=10.0, root=None):
     """The assignment that asks this exercise alone, its pools, and the variants behind them."""
     exercise = load_exercise(slug, root)
     assignment = Assignment("homework-1", TITLE, (Slot(points, slug),), {slug: exercise}, language=language)
-    seeds = [assignment.seed(SECRET, f"pool-{i:04d}", slug) for i in range(1, variants + 1)]
+    seeds = [assignment.seed(SECRET, f"pool {i}", slug) for i in range(1, variants + 1)]
     return assignment, pools(assignment, SECRET, variants, language), [exercise.variant(seed) for seed in seeds]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from crmlab.course.assignment import Assignment, Piece, read_assignment
+from crmlab.course.assignment import Assignment, read_assignment
 from crmlab.course.gradebook import Gradebook
 from crmlab.course.packing import Picture, to_json
 from crmlab.course.roster import Roster, Student
@@ -120,20 +120,9 @@ def picture() -> Picture:
     return Picture(file.getvalue())
 
 
-_made: dict[tuple[int, str], tuple[Assignment, tuple[Piece, ...]]] = {}
-
-
-def pieces(assignment: Assignment, student: Student) -> tuple[Piece, ...]:
-    """Assignment.pieces, solved once."""
-    at = (id(assignment), student.id)
-    if at not in _made:
-        _made[at] = assignment, assignment.pieces(SECRET, student.id)
-    return _made[at][1]
-
-
 def keys(assignment: Assignment, student: Student) -> dict[int, dict[str, Any]]:
     """The right answers, with an essay and a figure."""
-    found = {piece.number: dict(piece.variant.key) for piece in pieces(assignment, student)}
+    found = {piece.number: dict(piece.variant.key) for piece in assignment.pieces(SECRET, student.id)}
     found[4] |= {"advice": "Write to the best customers first.\nIt costs a stamp each.", "plot": picture()}
     return found
 
@@ -156,7 +145,7 @@ def hand_in(
 
 def first_mistake(assignment: Assignment, student: Student, number: int, at: int = 0) -> dict[str, Any]:
     """The wrong answers of the exercise's first (second, ...) usual mistake."""
-    return list(pieces(assignment, student)[number - 1].variant.mistakes.values())[at]
+    return list(assignment.pieces(SECRET, student.id)[number - 1].variant.mistakes.values())[at]
 
 
 def crowd(assignment: Assignment, n: int, gradebook: Gradebook) -> Roster:
@@ -164,7 +153,6 @@ def crowd(assignment: Assignment, n: int, gradebook: Gradebook) -> Roster:
     rng = np.random.default_rng(5)
     students = tuple(Student(f"s{i:02d}", f"Test {i:02d}") for i in range(1, n + 1))
     for student in students[: n - 3]:
-        _made[id(assignment), student.id] = assignment, gradebook.pieces(assignment, student.id, SECRET)
         given, ability = keys(assignment, student), rng.normal()
         for number, hard in ((1, -0.8), (2, 0.3), (3, 0.9)):
             if rng.normal(ability) < hard:

@@ -24,6 +24,7 @@ from tests.course.handed_in import SECRET, assignment_in, crowd, new_gradebook
 FLAGS = [
     Flag("s03", 1, "s04", ("top-share/gini",), "key", 0.0003),
     Flag("s05", 1, "<script>alert(1)</script>", (), "owner"),
+    Flag("s06", 1, "s07", ("top-share/gini",), "key", 3e-7),
 ]
 
 
@@ -83,6 +84,7 @@ def test_the_page_says_alpha_with_its_interval(graded: tuple[Any, list[Result]],
 
 def test_the_page_lists_flags_the_absent_and_the_unsafe_and_loads_nothing(page: str) -> None:
     assert "a question, not a verdict" in page and "right for s04: top-share/gini" in page and "0.0003" in page
+    assert "<td>&lt; 0.0001</td>" in page
     assert "Test 58" in page and "Graded without the sandbox" in page and "Test 07" in page
     assert "<script" not in page and "&lt;script&gt;" in page
     assert page.count('src="data:image/png;base64,') == 2 and "http" not in page.replace("http-equiv", "")

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from crmlab.base.errors import CrmlabError
-from crmlab.course.feedback import clean, shown, write_all, write_whole
+from crmlab.course.feedback import shown, write_all
 from crmlab.course.packing import Calls, Unusable
+from crmlab.course.pages import clean, write_whole
 from crmlab.course.roster import Roster, Student
 from crmlab.course.running import Trouble
 from tests.course.handed_in import SECRET, assignment_in, first_mistake, hand_in, keys, new_gradebook

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crmlab.base.errors import CrmlabError, DataError, OptionError
-from crmlab.course.assignment import Late
-from crmlab.course.copied import Flag
+from crmlab.base.words import word
+from crmlab.course.assignment import Late, read_assignment
 from crmlab.course.gradebook import Gradebook
 from crmlab.course.running import Trouble
-from tests.course.handing_in import DUE, SECRET, klass, late, right, run_of, small, submission
+from crmlab.course.upload import read_upload
+from tests.course.handing_in import DUE, SECRET, klass, late, right, run_of, small, submission, write_bank
 
 SLUGS = {1: "double-it", 2: "sum-it", 3: "say-why"}
 
@@ -209,13 +210,22 @@ def test_what_was_given_comes_back(tmp_path, book):
     assert result.attempts[0].pieces[1].states == {"total": "form", "sums": "right"}
 
 
-def test_flags_come_back(book):
-    flags = [Flag("s001", 1, "s002", ("a/b",), "key", 0.001), Flag("s003", 2, "s002", (), "file")]
-    assert book.flags() == []
-    book.set_flags(flags)
-    assert book.flags() == flags
-    book.set_flags([])
-    assert book.flags() == []
+def test_why_an_upload_cannot_be_read_is_said_in_the_readers_language(tmp_path, book):
+    (tmp_path / "work.ipynb").write_bytes(b"")
+    assignment, roster = small(tmp_path), klass(1)
+    book.record([read_upload(roster.students[0], tmp_path / "work.ipynb")])
+    (attempt,) = book.results(assignment, roster, SECRET)[0].attempts
+    assert attempt.fault == attempt.why("en") == word("upload.empty", "en", name="work.ipynb")
+    assert attempt.why("fa") == word("upload.empty", "fa", name="work.ipynb") != attempt.fault
+
+
+def test_a_changed_assignment_is_told_from_what_was_graded_or_handed_out(tmp_path, book):
+    assignment = small(tmp_path)
+    assert book.bind(assignment, SECRET, handed_out="another digest")
+    assert not book.bind(assignment, SECRET, handed_out="another digest")  # it is graded by this one now
+    write_bank(tmp_path, tolerance=5)
+    assert book.bind(small_again := read_assignment(tmp_path / "small.toml"), SECRET)
+    assert not book.bind(small_again, SECRET)
 
 
 def test_another_secret_or_assignment_is_refused_and_nothing_is_lost(tmp_path, book):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 import crmlab.course.grading as grading
-from crmlab.base.errors import CrmlabError, OptionError
+from crmlab.base.errors import CrmlabError, DataError, OptionError
 from crmlab.cli_assignment import app
 from crmlab.course.assignment import Assignment, Slot, read_assignment
 from crmlab.course.copied import find_copies
 from crmlab.course.exercise import load_exercise
 from crmlab.course.gradebook import Gradebook
 from crmlab.course.grading import grade_assignment
+from crmlab.course.making import make_assignment
 from tests.course.handing_in import (
     DUE,
     SECRET,
@@ -141,6 +143,74 @@ def test_other_rules_are_judged_without_running(course):
     assert course.ran == []
 
 
+def rewritten(path, change):
+    said = json.loads(path.read_text(encoding="utf-8"))
+    change(said)
+    path.write_text(json.dumps(said), encoding="utf-8")
+
+
+def test_nobody_is_judged_by_other_numbers_than_they_were_given(course, monkeypatch):
+    make_assignment(course.spec, course.roster, course.secret, course.out)
+    key = course.out / "keep-private" / "key.json"
+    course.hand_in("s001")
+    course.hand_in("s002")
+    assert course.scores() == [18, 18, 0, 0] and not course.grade().changed
+    # a key that is mended later: the numbers are the same, and it is said
+    write_bank(course.folder, tolerance=5)
+    graded = course.grade()
+    assert graded.changed and "have changed since" in str(graded) and not course.grade().changed
+    gradebook = (course.out / "keep-private" / "gradebook.sqlite").read_bytes()
+    table = (course.out / "keep-private" / "gradebook.csv").read_bytes()
+    course.ran.clear()
+    # other numbers: refused before anything runs or is judged
+    exercise = course.folder / "bank" / "sum-it" / "exercise.py"
+    before = exercise.read_text()
+    exercise.write_text(before.replace("0, 100", "0, 200"))
+    with pytest.raises(DataError, match=r"4 students were given other numbers .*s001, s002.* changed since"):
+        course.grade()
+    marks = course.folder / "marks.csv"
+    marks.write_text("student,attempt,exercise,answer,criterion,most,points,comment\n")
+    said = ["marks", course.spec, "--marks", marks, "--secret", course.secret, "--out", course.out]
+    assert isinstance(CliRunner().invoke(app, [str(one) for one in said]).exception, DataError)
+    exercise.write_text(before)
+    # as another NumPy draws: whole numbers by their digest, fractions by their sum
+    rewritten(key, lambda said: said["made_with"].update(numpy="1.0"))
+    rewritten(key, lambda said: said["students"]["s003"][0].update(drawn="0" * 16))
+    with pytest.raises(DataError, match=r"1 students were given .*s003.*numpy 1\.0; here: .* changed since"):
+        course.grade()
+    made_again = course.folder / "again"
+    make_assignment(course.spec, course.roster, course.secret, made_again)
+    key.write_bytes((made_again / "keep-private" / "key.json").read_bytes())
+    rewritten(key, lambda said: said["students"]["s003"][1].update(sum=said["students"]["s003"][1]["sum"] + 0.01))
+    with pytest.raises(DataError, match="s003.* did not change since"):
+        course.grade()
+    assert course.ran == [] and (course.out / "keep-private" / "gradebook.csv").read_bytes() == table
+    assert (course.out / "keep-private" / "gradebook.sqlite").read_bytes() == gradebook
+    # the last digit of a fraction is another processor's; who came later was given nothing
+    rewritten(key, lambda said: said["students"]["s003"][1].update(
+        sum=said["students"]["s003"][1]["sum"] - 0.01 + 1e-12))  # fmt: skip
+    rewritten(key, lambda said: said["students"].pop("s004"))
+    assert course.scores() == [18, 18, 0, 0]
+    key.write_text("{}")
+    with pytest.raises(DataError, match="no key that `make` wrote"):
+        course.grade()
+
+
+def test_another_secret_or_another_choice_is_seen_at_the_first_grading(course):
+    make_assignment(course.spec, course.roster, course.secret, course.out)
+    course.hand_in("s001")
+    course.secret.write_bytes(b"another secret, long enough")
+    with pytest.raises(DataError, match="4 students were given other numbers"):
+        course.grade()
+    course.secret.write_bytes(SECRET)
+    before = course.spec.read_text()
+    course.spec.write_text(before.replace('slug = "say-why"', 'slug = "lift"'))
+    with pytest.raises(DataError, match="4 students were given other numbers"):
+        course.grade()
+    course.spec.write_text(before.replace("points = 8", "points = 80"))
+    assert course.grade().changed and course.ran
+
+
 def test_marks_are_kept_when_it_is_graded_again(course):
     course.hand_in("s001")
     course.grade()
@@ -187,19 +257,24 @@ def test_nothing_runs_without_a_sandbox_unless_it_is_said(course, monkeypatch):
     assert course.grade(unsafe=True, again=True).results[0].attempts[0].sandboxed  # where there is one it is used
 
 
-def test_one_that_fails_holds_up_nobody(course, monkeypatch):
+FAILURES = {"a fault of ours": RuntimeError, "The sandbox did not start.": CrmlabError}
+
+
+@pytest.mark.parametrize("said", FAILURES)
+def test_one_that_fails_holds_up_nobody(course, monkeypatch, said):
     for student in ("s001", "s002", "s003"):
         course.hand_in(student, extra=f"name = {student!r}")
 
     def run(cells, wanted, data, limits=None, *, unsafe=False):
         if "s002" in cells[-1]:
-            raise RuntimeError("a fault of ours")
+            raise FAILURES[said](said)
         return stand_in(cells, wanted, data)
 
     monkeypatch.setattr(grading, "run_notebook", run)
     graded = course.grade()
     assert [one.score for one in graded.results] == [18, 0, 18, 0]
-    assert "a fault of ours" in str(graded) and graded.faults[-1].example == "s002"
+    assert said in str(graded) and graded.faults[-1].example == "s002" and graded.new == 2
+    assert not graded.results[1].attempts  # the machine's failure is no result of the student's
     monkeypatch.setattr(grading, "run_notebook", stand_in)
     assert course.grade().new == 1 and course.scores() == [18, 18, 18, 0]
 
@@ -296,8 +371,8 @@ def test_in_the_sandbox_the_scores_are_the_same(tmp_path, sandboxed):
 def flags_of(tmp_path, assignment, roster, given):
     with Gradebook(tmp_path / "copies.sqlite", new=True) as book:
         for one in roster.students:
-            slugs = {piece.number: piece.exercise.slug for piece in book.pieces(assignment, one.id, SECRET)}
-            answers = given(one.id, book.pieces) if callable(given) else given[one.id]
+            slugs = {piece.number: piece.exercise.slug for piece in assignment.pieces(SECRET, one.id)}
+            answers = given(one.id) if callable(given) else given[one.id]
             book.record([submission(one, sha=f"sha of {one.id}")], "ran", run_of(answers), slugs)
         return find_copies(book, assignment, roster, SECRET, book.results(assignment, roster, SECRET))
 
@@ -314,9 +389,8 @@ def test_a_copied_answer_is_flagged_and_a_choice_is_not(tmp_path):
         ("s004", "s009", ("double-it/twice",), "key"), ("s005", "s009", ("sum-it/sums",), "key"),
     ]  # fmt: skip
     assert all(0 < one.chance <= 0.02 for one in flags)
-    assert (
-        flags[0].text == "wrong, but right for s009: double-it/twice (by chance: 0.0097)"
-    )  # 29 others; none of 78 keys agree: 29 x 1 / (78 x 77 / 2 + 1)
+    assert flags[0].text("en") == "wrong here, but right for s009: double-it/twice"
+    assert flags[0].chance == 0.0097  # 29 others; none of 78 keys agree: 29 x 1 / (78 x 77 / 2 + 1)
 
 
 def test_five_students_of_whom_one_copies(tmp_path):
@@ -389,8 +463,8 @@ def test_honest_mistakes_are_hardly_ever_flagged_and_copies_are(tmp_path):
 
     cheats = {f"s{n:03d}": f"s{n + 100:03d}" for n in range(1, 11)}
 
-    def given(student, pieces):
-        made = pieces(assignment, cheats.get(student, student), SECRET)
+    def given(student):
+        made = assignment.pieces(SECRET, cheats.get(student, student))
         return {p.number: p.variant.key if student in cheats else honest(p.variant) for p in made}
 
     flags = flags_of(tmp_path, assignment, roster, given)

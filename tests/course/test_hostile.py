@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
+import struct
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from crmlab.base.errors import DataError
 from crmlab.base.share import share
 from crmlab.course import running
 from crmlab.course.packing import from_json
@@ -60,7 +63,8 @@ class Outside:
 def _born(pid: int) -> str:
     """When a process began, in ticks: with its number a name that no other one ever has."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if told[0] == "Z" else told[19]  # a zombie runs no more
     except OSError:
         return ""
 
@@ -130,6 +134,34 @@ def test_alone(case: dict[str, Any], outside: Outside) -> None:
     assert kinds.get(2, "") in case.get("trouble", "").split("|")
     outside.check()
     assert threading.active_count() < 20
+
+
+TABLE_OF = '{"$": "frame", "v": {"names": [%s], "index": 0, "rows": %d, "columns": [%s]}}'
+COLLIDING = ",".join('[{"$": "int", "v": "%x"}, 1]' % (n * (2**61 - 1)) for n in range(1, 20_000))
+BOMB = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8) + struct.pack(">II", 60_000, 60_000)).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (TABLE_OF % (",".join("1" * 5000), 0, ",".join(["[]"] * 5000)), "refused"),
+        ("[" + ",".join([TABLE_OF % ("1", 0, "[]")] * 3000) + "]", "refused"),
+        (f'{{"$": "dict", "v": [{COLLIDING}]}}', "dict"),
+        ('{"$": "int", "v": "%s"}' % ("f" * 10**6), "Unusable"),
+        ("1" * 4000, "Unusable"),
+        (f'{{"$": "png", "v": "{BOMB}"}}', "Unusable"),
+    ],
+    ids=["wide", "many tables", "equal hashes", "a huge integer", "a huge number", "a picture of 3.6 gigapixels"],
+)
+def test_answers_made_to_cost_the_grader_minutes(text: str, kind: str) -> None:
+    """A kernel may say anything; what would take long to read is refused or made harmless."""
+    try:
+        value = from_json(text)
+    except DataError:
+        assert kind == "refused"
+        return
+    assert type(value).__name__ == kind
+    assert kind != "dict" or {type(key) for key in value if abs(key) > 2**63} == {float}
 
 
 def test_counts() -> None:

@@ -289,6 +289,14 @@ def test_made_again_nothing_changes_and_lost_folders_come_back(desk):
     assert contents(desk / "other") == before
 
 
+def test_what_is_changed_between_two_calls_counts(desk):
+    make(desk)
+    spec = desk / "hw.toml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace("Homework", "Another title"), encoding="utf-8")
+    make(desk, "other", jobs=1)
+    assert "# Another title" in (desk / "other/for-students/401/hw.ipynb").read_text(encoding="utf-8")
+
+
 def test_another_secret_or_spec_is_refused_before_anything_is_written(desk):
     make(desk)
     before = contents(desk / "out")

@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from crmlab.base.errors import OptionError
+from crmlab.base.errors import DataError, OptionError
 from crmlab.base.share import share
 from crmlab.course.exercise import slugs
 from crmlab.course.export import export_assignment
 from crmlab.course.export.moodle import moodle_xml
+from crmlab.course.roster import read_roster
 from tests.course.asked import CODE, SECRET, TEXT, asked, folder, places, value_at
 
 SLUGS = slugs(share("exercises"))
@@ -253,10 +254,13 @@ def test_an_export_is_the_same_again_and_replaces_nothing(tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".crmlab")]
 
 
-def test_no_variant_of_the_pool_is_a_students():
-    assignment, _, _ = asked("lift", variants=1)
-    seeds = {assignment.seed(SECRET, f"pool-{i:04d}", "lift") for i in range(1, 4)}
-    assert len(seeds) == 3 and assignment.seed(SECRET, "0001", "lift") not in seeds
+def test_no_variant_of_the_pool_is_a_students(tmp_path):
+    """The ids that seed a pool are none that a list of students may hold."""
+    _, (pool,), variants = asked("lift", variants=3)
+    assert len({repr(variant.drawn) for variant in variants}) == 3 == len(pool.questions)
+    (tmp_path / "roster.csv").write_text("id\npool 1\nvariant 1\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"no safe name.*pool 1.*variant 1"):
+        read_roster(tmp_path / "roster.csv")
 
 
 def test_what_cannot_be_marked_is_warned_of(tmp_path):

@@ -127,7 +127,7 @@ def test_variants_differ_and_the_same_input_gives_the_same_bytes(assignment: Ass
 def test_released_cells_hold_no_answer(assignment: Assignment, tmp_path: Path) -> None:
     """What is left when the marked parts are taken out, as nbgrader does."""
     course = write_nbgrader(assignment, ROSTER, SECRET, tmp_path / "course", 1, "fa")
-    for piece, number in zip(assignment.pieces(SECRET, "week-1-v01"), range(1, 9), strict=False):
+    for piece, number in zip(assignment.pieces(SECRET, "variant 1"), range(1, 9), strict=False):
         found = {cell["id"]: "".join(cell["source"]) for cell in cells(course, "week-1-v01")}
         begin, _, end = found[f"q{number:02d}-answer"].partition("### BEGIN SOLUTION")
         released = begin + end.partition("### END SOLUTION")[2]

@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all."""
+"""A file or folder that appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from crmlab.base.errors import CrmlabError, OptionError
 
 
 @contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill, which is called `out` when it is whole. OptionError where `out` is there already."""
+def whole(out: Path) -> Iterator[Path]:
+    """A place for a file or folder, which is called `out` when it is made. OptionError where `out` is there already."""
     if out.exists():
         raise OptionError(f"{out} is there already; choose another name, or clear it away first.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".crmlab-", dir=out.parent) as half:
-            (whole := Path(half) / "whole").mkdir()
-            yield whole
-            os.replace(whole, out)
+            yield Path(half) / out.name
+            os.replace(Path(half) / out.name, out)
     except OSError as error:
         raise CrmlabError(f"{out} cannot be written ({error}). Choose another folder.") from error

@@ -11,8 +11,8 @@ from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment
 from crmlab.course.export.questions import BY_HAND, Field, Pool, Question, answer_form, as_text, clean, number
 
-SHARES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)  # so many right choices have a fraction that Moodle's import accepts
-PENALTY = "0.3333333"
+_SHARES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20)  # so many right choices have a fraction that Moodle's import accepts
+_PENALTY = "0.3333333"
 
 
 def moodle_xml(assignment: Assignment, pools: Sequence[Pool], language: Language) -> bytes:
@@ -21,7 +21,7 @@ def moodle_xml(assignment: Assignment, pools: Sequence[Pool], language: Language
     What a person must mark is an essay question; it takes the whole exercise with it, the key is told to the grader.
     Several choices earn a part each, and a wrong one takes as much away (Moodle cannot ask for all or nothing).
     """
-    title = clean(assignment.title.get(language) or next(iter(assignment.title.values())))
+    title = clean(assignment.title_in(language))
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', "<quiz>"]
     for pool in pools:
         info = as_text(word("export.pool", language, points=f"{pool.slot.points:g}", draw=pool.slot.draw))
@@ -43,7 +43,7 @@ def _category(path: Sequence[str], info: str) -> str:
 def _question(question: Question, language: Language) -> str:
     fields = question.fields
     by_hand = any(field.key in (None, ()) for field in fields)  # no right choice at all has no fraction either
-    single = len(fields) == 1 and len(fields[0].key or ()) in SHARES if _chosen(fields[0]) else len(fields) == 1
+    single = len(fields) == 1 and len(fields[0].key or ()) in _SHARES if _chosen(fields[0]) else len(fields) == 1
     prompt = question.prompt
     feedback = question.solution + _usual_mistakes(question, language)
     if by_hand:
@@ -69,7 +69,7 @@ def _question(question: Question, language: Language) -> str:
         f'<question type="{kind}"><name>{_text(question.id)}</name>'
         f'<questiontext format="html">{_html(prompt, language)}{files}</questiontext>'
         f'<generalfeedback format="html">{_html(feedback, language)}</generalfeedback>'
-        f"<defaultgrade>{number(question.points)}</defaultgrade><penalty>{PENALTY}</penalty><hidden>0</hidden>"
+        f"<defaultgrade>{number(question.points)}</defaultgrade><penalty>{_PENALTY}</penalty><hidden>0</hidden>"
         f"<idnumber>{as_text(question.id[-100:])}</idnumber>{body}{'' if by_hand else hints}</question>"
     )
 

@@ -11,15 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from crmlab.base.errors import CrmlabError, check_count
+from crmlab.base.errors import CrmlabError
 from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Piece
-from crmlab.course.export.folder import new_folder
-from crmlab.course.feedback import clean
+from crmlab.course.export.folder import whole
 from crmlab.course.grade_tables import guarded
 from crmlab.course.handout import student_files
 from crmlab.course.judging import Answer, judge
 from crmlab.course.packing import pack, unpack
+from crmlab.course.pages import clean
 from crmlab.course.roster import Roster, Student
 
 _CONFIG = """# A course folder for nbgrader. Work in this folder: the commands find this file.
@@ -34,9 +34,8 @@ c.Execute.timeout = 120
 
 
 def write_nbgrader(
-    assignment: Assignment, roster: Roster, secret: bytes, out: str | Path, variants: int = 1,
-    language: Language | None = None,
-) -> Path:  # fmt: skip
+    assignment: Assignment, roster: Roster, secret: bytes, out: Path, variants: int, language: Language | None = None
+) -> Path:
     """Which folder does nbgrader release, autograde and export from? One with so many variants, an assignment each.
 
     Answer cells hold the official solution between nbgrader's marks, a locked test after each gives its points in part,
@@ -44,24 +43,24 @@ def write_nbgrader(
     gives the same bytes. OptionError where `out` is there already; CrmlabError where a solution fails its own test.
     """
     spoken = language or assignment.language
-    names = [f"{assignment.id}-v{i:02d}" for i in range(1, check_count("variants", variants) + 1)]
+    names = [f"{assignment.id}-v{i:02d}" for i in range(1, variants + 1)]
     files: dict[str, bytes] = {}
-    for name in names:  # a variant is drawn as if it were a student of this name
-        pieces = assignment.pieces(secret, name)
+    for i, name in enumerate(names, 1):  # drawn as if for a student with an id that no student can have
+        pieces = assignment.pieces(secret, f"variant {i}")
         made = student_files(assignment, Student(name), pieces, spoken)
         for path, content in made.items():
-            whole = _source(content, pieces, spoken) if path.endswith(".ipynb") else content
-            files[f"source/{name}/{path}"] = whole
+            notebook = path.endswith(".ipynb")
+            files[f"source/{name}/{path}"] = _source(content, pieces, spoken) if notebook else content
     files["nbgrader_config.py"] = _CONFIG.format(course=assignment.id).encode()
     files["README.md"] = word(
         "print.nbgrader", spoken, id=assignment.id, names=", ".join(names), name=names[0]
     ).encode()
     files["students.csv"] = _students(roster, names)
-    with new_folder(Path(out)) as folder:
+    with whole(out) as folder:
         for path, content in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-    return Path(out)
+    return out
 
 
 def earned(given: Any, test: str, points: float, most: float) -> float:

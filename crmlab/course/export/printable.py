@@ -20,20 +20,20 @@ from crmlab.base.errors import CrmlabError, OptionError, require
 from crmlab.base.table import as_table, localized, text_html
 from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Piece
-from crmlab.course.export.folder import new_folder
-from crmlab.course.export.questions import _tables as whole_tables
-from crmlab.course.feedback import clean, part
+from crmlab.course.export.folder import whole
+from crmlab.course.export.questions import whole_tables
 from crmlab.course.forms import flat
+from crmlab.course.pages import clean, page
 from crmlab.course.roster import Roster, Student
 
-BLANK_ROWS = 10
+_BLANK_ROWS = 10
 _NUMBER = re.compile(r'<td>((?:<bdi dir="ltr">)?(?=[^<]*\d)[−+-]?[\d.,٫٬:/-]+[%٪]?(?:</bdi>)?)</td>')
 _SIGNED = re.compile(r"(?<![\w#])([−+-][\d.,٫٬]*\d[%٪]?|\d+(?:[/:-]\d+)+)(?!\w)")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 
 
 def write_printable(
-    assignment: Assignment, roster: Roster, secret: bytes, out: str | Path, language: Language | None = None,
+    assignment: Assignment, roster: Roster, secret: bytes, out: Path, language: Language | None = None,
     pdf: bool = False,
 ) -> Path:  # fmt: skip
     """Which sheets do I print? `out`/ID.html (with `pdf` ID.pdf) for each student, and the key in `out`/keep-private/.
@@ -44,15 +44,16 @@ def write_printable(
     the same Chromium and fonts). OptionError where `out` holds something already, or there is no Chromium for `pdf`.
     """
     browser = _browser() if pdf else ""
-    target, everyone = Path(out), []
-    with new_folder(target) as folder:
+    everyone = []
+    with whole(out) as folder:
+        folder.mkdir()
         for student in roster.students:
             spoken: Language = student.language or language or assignment.language
             pieces = assignment.pieces(secret, student.id)
             code = f"{assignment.seed(secret, student.id, 'sheet') >> 232:06X}"
             everyone.append((student, code, pieces))
-            page = _handout(assignment, student, code, pieces, spoken)
-            (folder / f"{student.id}.html").write_text(page, encoding="utf-8", newline="\n")
+            handout = _handout(assignment, student, code, pieces, spoken)
+            (folder / f"{student.id}.html").write_text(handout, encoding="utf-8", newline="\n")
         if pdf:
             with ThreadPoolExecutor(2) as pool:  # each is a process of its own
                 list(pool.map(partial(_print, browser), sorted(folder.glob("*.html"))))
@@ -60,7 +61,7 @@ def write_printable(
         private.mkdir()
         key = _key(assignment, everyone, language or assignment.language)
         (private / "answer-key.html").write_text(key, encoding="utf-8", newline="\n")
-    return target
+    return out
 
 
 def _handout(assignment: Assignment, student: Student, code: str, pieces: Sequence[Piece], language: Language) -> str:
@@ -87,7 +88,8 @@ def _handout(assignment: Assignment, student: Student, code: str, pieces: Sequen
         head = head.replace("<h1>", f"<h1>{say('sheet')}: ", 1)
         sheet = f"<thead><tr><th>{head}</th></tr></thead><tbody>{''.join(blanks)}</tbody>"
         body.append(f'<section class="sheet"><table>{sheet}</table></section>')
-    return _page(f"{assignment.title_in(language)}: {clean(student.name)}", "\n".join(body), language)
+    title = f"{assignment.title_in(language)}: {clean(student.name)}"
+    return page(title, "\n".join(body), language, style="print.css")
 
 
 def _needs_computer(piece: Piece) -> str:
@@ -107,7 +109,7 @@ def _blank(piece: Piece, name: str, language: Language) -> str:
     if answer.kind == "table":
         columns = flat(piece.variant.key[name]).columns
         heads = "".join(f"<th>{'' if column == 'index' else _ltr(str(column))}</th>" for column in columns)
-        rows = f"<tr>{'<td></td>' * len(columns)}</tr>" * BLANK_ROWS
+        rows = f"<tr>{'<td></td>' * len(columns)}</tr>" * _BLANK_ROWS
         return f'<div class="answer">{label}<table class="grid"><tr>{heads}</tr>{rows}</table></div>'
     size = {"number": "", "text": " line"}.get(answer.kind, " page")
     unit = f'<span class="unit">{_text(answer.unit_in(language), language)}</span>'
@@ -131,7 +133,7 @@ def _key(assignment: Assignment, everyone: Sequence[tuple[Student, str, tuple[Pi
         f"<p>{say('key_computer')}</p><ul>{missing}</ul>" if missing else ""
     )
     table = f'<table class="key"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    return _page(title, body + table, language)
+    return page(title, body + table, language, style="print.css")
 
 
 def _right(piece: Piece, name: str, language: Language) -> str:
@@ -163,15 +165,6 @@ def _markdown(text: str, language: Language) -> str:
 
     reader.add_render_rule("text", words)
     return _NUMBER.sub(r'<td class="number" dir="ltr">\1</td>', reader.render(text))
-
-
-def _page(title: str, body: str, language: Language) -> str:
-    return (
-        f'<!DOCTYPE html>\n<html lang="{language}" dir="{"rtl" if language == "fa" else "ltr"}">\n'
-        f'<head><meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
-        f"<style>\n{part('print.css')}</style></head>\n"
-        f"<body>\n{body}\n</body>\n</html>\n"
-    )
 
 
 def _text(text: str, language: Language) -> str:

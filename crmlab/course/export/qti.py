@@ -15,12 +15,12 @@ from crmlab.course.assignment import Assignment
 from crmlab.course.export.questions import BY_HAND, ROOT, Field, Pool, Question, answer_form, as_text, clean, number
 
 QTI, PACKAGE = "http://www.imsglobal.org/xsd/imsqti_v2p1", "http://www.imsglobal.org/xsd/imscp_v1p1"
-SCHEMAS = {
+_SCHEMAS = {
     QTI: "http://www.imsglobal.org/xsd/qti/qtiv2p1/imsqti_v2p1p1.xsd",
     PACKAGE: "http://www.imsglobal.org/xsd/qti/qtiv2p1/qtiv2p1_imscpv1p2_v1p0.xsd",
 }
-BASES = {"number": "float", "choice": "identifier", "choices": "identifier", "figure": "file"}  # else string
-STYLE = b""".rtl { direction: rtl; text-align: right; }
+_BASES = {"number": "float", "choice": "identifier", "choices": "identifier", "figure": "file"}  # else string
+_STYLE = b""".rtl { direction: rtl; text-align: right; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid #999; padding: 0.2em 0.6em; }
 """
@@ -33,7 +33,7 @@ def qti_package(assignment: Assignment, pools: Sequence[Pool], language: Languag
     A usual mistake is told as feedback; solution and rubric are for the scorer alone, who adds what is marked by hand.
     QTI 2.1 has no hints: they are left out.
     """
-    files, listed, parts = {"style.css": STYLE}, "", ""
+    files, listed, parts = {"style.css": _STYLE}, "", ""
     for place, slot in enumerate(assignment.slots, 1):
         sections = ""
         for pool in (pool for pool in pools if pool.place == place):
@@ -49,7 +49,7 @@ def qti_package(assignment: Assignment, pools: Sequence[Pool], language: Languag
     names = [name for name in files if name.endswith(".xml")]
     listed = _resource("imsqti_test_xmlv2p1", "test.xml", *names) + listed
     listed += "".join(_resource("webcontent", name) for name in files if name not in names)
-    title = html.escape(clean(assignment.title.get(language) or next(iter(assignment.title.values()))))
+    title = html.escape(clean(assignment.title_in(language)))
     files["test.xml"] = _document("assessmentTest", QTI, f'identifier="{_id("T", assignment.id)}" title="{title}"', (
         f'{_outcome("SCORE", 0)}<testPart identifier="PART" navigationMode="nonlinear" submissionMode="individual">'
         f'<itemSessionControl maxAttempts="{assignment.attempts}"/>{parts}</testPart><outcomeProcessing>'
@@ -88,7 +88,7 @@ def _item(question: Question, language: Language) -> bytes:
             values = _values(field, field.key)[: None if field.kind == "choices" else 1]
             right = "".join(f"<value>{as_text(value)}</value>" for value in values)
             right = f"<correctResponse>{right}</correctResponse>"
-        kind = f'cardinality="{many}" baseType="{BASES.get(field.kind, "string")}"'
+        kind = f'cardinality="{many}" baseType="{_BASES.get(field.kind, "string")}"'
         declared += f'<responseDeclaration identifier="A{place}" {kind}>{right}</responseDeclaration>'
     prompt = question.prompt.replace(ROOT, f"{question.id}-") + answer_form(question, _interaction, language)
     told = "".join(
@@ -146,7 +146,7 @@ def _processing(question: Question) -> str:
 def _equals(place: int, field: Field, value: Any) -> str:
     """The condition that an answer is `value`."""
     given = f'<variable identifier="A{place}"/>'
-    values = [_value(BASES.get(field.kind, "string"), one) for one in _values(field, value)]
+    values = [_value(_BASES.get(field.kind, "string"), one) for one in _values(field, value)]
     if field.kind == "number":
         near = number(field.within(value))
         return f'<equal toleranceMode="absolute" tolerance="{near} {near}">{given}{values[0]}</equal>'
@@ -191,5 +191,5 @@ def _id(kind: str, *parts: object) -> str:
 
 def _document(tag: str, space: str, attributes: str, body: str) -> bytes:
     schema = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-    head = f'<{tag} xmlns="{space}" {schema} xsi:schemaLocation="{space} {SCHEMAS[space]}" {attributes}>'
+    head = f'<{tag} xmlns="{space}" {schema} xsi:schemaLocation="{space} {_SCHEMAS[space]}" {attributes}>'
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}{body}</{tag}>\n'.encode()

@@ -20,11 +20,11 @@ from crmlab.course.exercise import Exercise, Variant, markdown_table
 from crmlab.course.forms import flat, fold
 from crmlab.course.judging import Answer
 
-ROWS_WHOLE = 30  # longer tables go along as a CSV file
-MOST_CELLS = 20  # a table with more cells to fill is marked by hand
+_ROWS_WHOLE = 30  # longer tables go along as a CSV file
+_MOST_CELLS = 20  # a table with more cells to fill is marked by hand
 ROOT = "@@PLUGINFILE@@/"  # stands in links for where a platform keeps a question's files
 
-FieldKind = Literal["number", "choice", "choices", "text", "essay", "function", "figure"]
+_FieldKind = Literal["number", "choice", "choices", "text", "essay", "function", "figure"]
 BY_HAND = ("essay", "function", "figure")
 
 
@@ -36,7 +36,7 @@ class Field:
     """
 
     name: str
-    kind: FieldKind
+    kind: _FieldKind
     key: Any
     share: Fraction
     unit: str = ""
@@ -102,7 +102,8 @@ class Pool:
 def pools(assignment: Assignment, secret: bytes, variants: int, language: Language) -> list[Pool]:
     """Which questions does this assignment come to? So many variants of each exercise that it may ask.
 
-    A variant's seed hangs on the secret and its number alone, so that no student's own variant is among them.
+    A variant's seed hangs on the secret and its number alone. No student has an id with a space in it, so that no
+    student's own variant is among them.
     """
     fixed = {slot.slug for slot in assignment.slots}
     found: list[Pool] = []
@@ -110,7 +111,7 @@ def pools(assignment: Assignment, secret: bytes, variants: int, language: Langua
         for slug, exercise in sorted(assignment.exercises.items()):
             if slot.takes(exercise) and (slot.slug or slug not in fixed):
                 name = f"{slug}-{place}" if any(pool.exercise is exercise for pool in found) else slug
-                seeds = {f"{i:04d}": assignment.seed(secret, f"pool-{i:04d}", slug) for i in range(1, variants + 1)}
+                seeds = {f"{i:04d}": assignment.seed(secret, f"pool {i}", slug) for i in range(1, variants + 1)}
                 made = (question(f"{name}-{i}", exercise.variant(s), slot.points, language) for i, s in seeds.items())
                 found.append(Pool(place, slot, exercise, tuple(made)))
     return found
@@ -119,7 +120,7 @@ def pools(assignment: Assignment, secret: bytes, variants: int, language: Langua
 def question(name: str, variant: Variant, points: float, language: Language) -> Question:
     """How is this variant asked outside a notebook?"""
     text, answers, notes = variant.text(language), variant.exercise.answers, list[str]()
-    prompt, files = _tables(variant, text.prompt, language)
+    prompt, files = whole_tables(variant, text.prompt, language)
     total = sum(Fraction(str(answer.weight)) for answer in answers.values())
     fields: list[Field] = []
     for one, answer in answers.items():
@@ -163,8 +164,8 @@ def _fields(name: str, answer: Answer, key: Any, share: Fraction, language: Lang
         return [Field(name, "text", _wordings(key), share, unit)], ""
     if kind == "table":
         cells = list(_cells(key))
-        if len(cells) > MOST_CELLS or any(value is None for _, value, _ in cells):
-            return by_hand, f"is a table of more than {MOST_CELLS} cells or with gaps, and is asked as free text"
+        if len(cells) > _MOST_CELLS or any(value is None for _, value, _ in cells):
+            return by_hand, f"is a table of more than {_MOST_CELLS} cells or with gaps, and is asked as free text"
         return [
             Field(name, "text" if isinstance(value, tuple) else "number", value, share / len(cells), unit,
                   *((0.0, 0.0) if exact else (answer.tolerance, answer.relative)), cell=cell)
@@ -207,14 +208,14 @@ def _shown(value: Any) -> str:
     return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)
 
 
-def _tables(variant: Variant, prompt: str, language: Language) -> tuple[str, dict[str, bytes]]:
+def whole_tables(variant: Variant, prompt: str, language: Language) -> tuple[str, dict[str, bytes]]:
     """The prompt with its tables whole and exact: there is no data file beside it but those returned."""
     files: dict[str, bytes] = {}
     for name, table in variant.shown.items():
         if not isinstance(table, pd.DataFrame | pd.Series):
             continue
-        shown = markdown_table(_exact(table), ROWS_WHOLE)
-        if len(table) > ROWS_WHOLE:
+        shown = markdown_table(_exact(table), _ROWS_WHOLE)
+        if len(table) > _ROWS_WHOLE:
             shown = markdown_table(_exact(table))
             counted = isinstance(table.index, pd.RangeIndex)
             files[f"{name}.csv"] = table.to_csv(index=not counted, lineterminator="\n").encode()
