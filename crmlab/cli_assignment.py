@@ -111,10 +111,14 @@ def grade(
     """Run each notebook in a sandbox, judge its answers, write gradebook, feedback and report. Stopped, it goes on."""
     from crmlab.course.grading import grade_assignment
 
-    graded = grade_assignment(
-        spec, submissions, secret, out, students=students, jobs=jobs, unsafe=unsafe, only=tuple(only or ()),
-        again=again, show_key=show_key,
-    )  # fmt: skip
+    try:
+        graded = grade_assignment(
+            spec, submissions, secret, out, students=students, jobs=jobs, unsafe=unsafe, only=tuple(only or ()),
+            again=again, show_key=show_key,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        _say("Stopped. The same command goes on where it was.")
+        raise typer.Exit(130) from None
     _say(str(graded))
 
 

@@ -25,7 +25,8 @@ from crmlab.course.judging import fold
 
 Counts = Literal["best", "last"]
 _SHORTEST_SECRET = 16  # bytes
-_KNOWN = {"id", "title", "due", "attempts", "counts", "language", "bank", "late", "exercises"}
+_KNOWN = {"id", "title", "due", "attempts", "counts", "language", "bank", "late", "limits", "exercises"}
+_KNOWN_LIMITS = {"cell_s": 3600, "total_s": 36_000, "memory_mb": 65_536}  # and the most that makes sense
 _KNOWN_LATE = {"per_day", "grace_minutes", "days"}
 _KNOWN_SLOT = {"slug", "tag", "lesson", "level", "draw", "points"}
 
@@ -91,7 +92,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What `read_assignment` read. `due` is None where nothing is ever late."""
+    """What `read_assignment` read. `due` is None where nothing is ever late; `limits` are crmlab.course.sandbox.Limits."""
 
     id: str
     title: Mapping[str, str]
@@ -102,6 +103,7 @@ class Assignment:
     counts: Counts = "best"
     language: Language = "en"
     late: Late = Late()
+    limits: Mapping[str, Any] = field(default_factory=dict)
     _made: dict[Any, tuple[Piece, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -177,7 +179,7 @@ def read_assignment(path: str | Path) -> Assignment:
     if faults:
         raise DataError(faults, f"'{file.name}'")
     title = {"en": said["title"]} if isinstance(said["title"], str) else said["title"]
-    rest = {name: said[name] for name in ("due", "attempts", "counts", "language") if name in said}
+    rest = {name: said[name] for name in ("due", "attempts", "counts", "language", "limits") if name in said}
     return Assignment(said["id"], title, slots, exercises, late=Late(**said.get("late", {})), **rest)
 
 
@@ -201,6 +203,13 @@ def _faults(said: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault("", f"{option} is none of {', '.join(allowed)}", "Choose one.", example=said[option])
     if not isinstance(said.get("bank", ""), str):
         yield Fault("", "bank is no folder's name", "Write bank = 'my-exercises'.", example=said["bank"])
+    limits: Any = said.get("limits", {})
+    given: list[tuple[str, Any]] = list(limits.items()) if isinstance(limits, dict) else [("limits", None)]
+    for name, value in given:
+        if not (is_number(value) and 0 < value <= _KNOWN_LIMITS.get(name, 0)):
+            known = ", ".join(f"{limit} (at most {most:,})" for limit, most in _KNOWN_LIMITS.items())
+            what = f"limits: {name} is no known limit, or no number for it"
+            yield Fault("", what, f"Known are {known}.", example=value)
     late = said.get("late", {})
     if not isinstance(late, dict):
         yield Fault("", "late is no table", "Write [late] and below it per_day = 0.1.")

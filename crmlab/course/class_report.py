@@ -141,7 +141,7 @@ class _Report:
         if n:
             half = t_distribution.ppf(0.975, n - 1) * scores.std(ddof=1) / math.sqrt(n) if n > 1 else math.nan
             bounds = f" <small>({self.number(scores.mean() - half)}, {self.number(scores.mean() + half)})</small>"
-            facts["mean"] = self.number(scores.mean()) + (bounds if n > 1 else "")
+            facts["mean"] = self.number(scores.mean()) + (bounds if n >= _LEAST else "")
             facts |= {"median": self.number(float(np.median(scores)))}
             facts |= {"sd": self.number(scores.std(ddof=1))} if n > 1 else {}
         facts["most"] = points_text(self.assignment.points, self.language)

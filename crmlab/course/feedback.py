@@ -107,7 +107,8 @@ class _Feedback:
             return
         yield f"{self.word('handed_in')} {self._time(counted.time)}"
         if len(attempts) > 1:
-            yield self.word(f"counts_{self.assignment.counts}", n=counted.attempt, count=len(attempts))
+            counts = self.assignment.counts if self.assignment.attempts > 1 else "once"
+            yield self.word(f"counts_{counts}", n=counted.attempt, count=len(attempts))
         if counted.late_factor < 1:
             full = sum(piece.score for piece in counted.pieces)
             share = f"{100 * (1 - counted.late_factor):.4g}"
@@ -221,7 +222,7 @@ def _plain(value: Any, language: Language, depth: int = 0) -> str:
     if isinstance(value, Unusable):
         return word("feedback.is_unusable", language, kind=value.kind)
     if isinstance(value, Calls):
-        return word("feedback.is_function", language, values=_plain(list(value.results), language, depth + 1))
+        return word("feedback.is_function", language, n=len(value.results))
     if isinstance(value, pd.DataFrame):
         columns = comma.join(map(str, value.columns[:12]))
         return word("feedback.is_table", language, rows=len(value), columns=columns)

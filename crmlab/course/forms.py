@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from numbers import Real
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 from crmlab.course.packing import Calls, Picture
 
 LONGEST_ESSAY = 20_000  # characters
+_MOST_CHOSEN = 1_000
 BY_HAND = ("figure", "essay")  # kinds that a person marks
 
 
@@ -106,7 +108,7 @@ def _read_choices(form: Mapping[str, Any], value: Any) -> frozenset[str]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise _wrong(form)
     try:
-        return frozenset(_read_choice(form, one) for one in value)
+        return frozenset(_read_choice(form, one) for one in islice(value, _MOST_CHOSEN))
     except Form:
         raise _wrong(form) from None
 
@@ -123,7 +125,7 @@ def _read_table(form: Mapping[str, Any], value: Any) -> pd.DataFrame:
             value = pd.Series(value)
         if isinstance(value, pd.DataFrame) and value.shape[1] == 1:
             value = value.iloc[:, 0]
-        if not isinstance(value, pd.Series) or value.index.nlevels != len(form["index"]):
+        if not isinstance(value, pd.Series) or (value.index.nlevels, len(value)) != (len(form["index"]), form["rows"]):
             raise _wrong(form)
         return flat(value.set_axis(value.index.set_names(form["index"])).rename("value"))
     if not isinstance(value, pd.DataFrame):

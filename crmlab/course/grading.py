@@ -6,13 +6,15 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crmlab.base.errors import CrmlabError, Fault, OptionError, check_count
 from crmlab.base.parallel import progress_bar
+from crmlab.base.words import word
 from crmlab.course.assignment import Assignment, read_assignment, read_secret
 from crmlab.course.feedback import write_all
 from crmlab.course.gradebook import Gradebook, Result
@@ -22,7 +24,7 @@ from crmlab.course.making import KEEP_PRIVATE, check_handed_out
 from crmlab.course.packing import pack
 from crmlab.course.roster import Roster, read_roster
 from crmlab.course.running import Run, Wanted, run_notebook
-from crmlab.course.sandbox import sandbox_problem
+from crmlab.course.sandbox import Limits, sandbox_problem
 from crmlab.course.submissions import Submission, find_submissions
 
 _LEAST_OWN = 10  # lines of a student's own code; fewer may be the same by accident
@@ -96,9 +98,16 @@ def grade_assignment(
         raise OptionError(f"only: the list of students has no {', '.join(sorted(unknown))}. Write ids as it does.")
     found = find_submissions(submissions, roster, assignment)
     files: dict[tuple[str, str], list[Submission]] = {}  # the same file may be handed in several times
-    for one in found.submissions:
-        if fold(one.student.id) in wanted:
-            files.setdefault((fold(one.student.id), one.sha256), []).append(one)
+    tried: Counter[str] = Counter()
+    for one in found.submissions:  # of a student by time
+        at = (fold(one.student.id), one.sha256)
+        if at not in files and not one.fault:
+            tried[at[0]] += 1
+            if tried[at[0]] > assignment.attempts:  # it cannot count, and fifty of them would hold up the others
+                said = ("upload.beyond", {"n": assignment.attempts})
+                one = replace(one, fault=word(said[0], n=assignment.attempts), fault_key=said)
+        if at[0] in wanted:
+            files.setdefault(at, []).append(one)
     handed_out = check_handed_out(private, assignment, key, roster.students, progress)
     try:
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -187,7 +196,8 @@ class _Work:
             self.kept += 1
             return
         self._check_sandbox()
-        future = pool.submit(run_notebook, handed[0].cells, task.wanted, task.data, unsafe=self.unsafe)
+        limits = Limits(**self.assignment.limits)
+        future = pool.submit(run_notebook, handed[0].cells, task.wanted, task.data, limits, unsafe=self.unsafe)
         self.running[future] = task
 
     def _check_sandbox(self) -> None:

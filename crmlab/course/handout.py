@@ -18,6 +18,7 @@ from crmlab import __version__
 from crmlab.base.errors import CrmlabError
 from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Piece
+from crmlab.course.practice import laid_out
 from crmlab.course.roster import Student
 
 FORMS = "data/forms.json"
@@ -39,12 +40,12 @@ def student_files(
     """
     files: dict[str, bytes] = {}
     cells = [
-        _markdown("title", _head(assignment, student, language)),
+        _markdown("title", laid_out(_head(assignment, student, language), language)),
         _code("setup", "import numpy as np\nimport pandas as pd\n\nimport crmlab as crm"),
     ]
     for piece in pieces:
         here = f"q{piece.number:02d}"
-        cells.append(_markdown(f"{here}-prompt", _prompt(piece, language)))
+        cells.append(_markdown(f"{here}-prompt", laid_out(_prompt(piece, language), language)))
         lines = []
         for name, value in piece.variant.shown.items():
             line, file = _given(name, value, f"data/{piece.number}-{name}.csv")

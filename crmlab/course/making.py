@@ -192,9 +192,10 @@ def _move(half: Path, target: Path, students: list[str]) -> tuple[list[str], lis
     """Move each student's folder to its place unless it is there already; nothing if one there differs."""
     kept = [student for student in students if (target / student).exists()]
     if differing := [name for student in kept for name in _differing(half / student, target / student)]:
-        what = f"{len(differing)} files are there already and differ from what would be written"
+        what = f"files that differ from what would be written are there already: {len(differing)}"
         remedy = (
-            "Is it the same secret, specification and bank? To replace what was handed out, move the folder away first."
+            "Is it the same secret, specification and bank? To replace what was handed out, move the folder away "
+            "first; if only a text was mended, the numbers stay the same."
         )
         raise DataError(Fault("", what, remedy, example=differing[0]), f"{target}")
     written = [student for student in students if student not in set(kept)]

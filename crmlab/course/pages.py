@@ -87,5 +87,6 @@ def write_whole(path: Path, text: str) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_private(path, text)
     except OSError as error:
-        raise CrmlabError(f"{path} cannot be written ({error}). Close it where it is open, and try again.") from error
+        remedy = "Make room, or close it where it is open; try again."
+        raise CrmlabError(f"{path} cannot be written ({error}). {remedy}") from error
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -14,18 +15,32 @@ from crmlab.base.words import Language, word
 from crmlab.course.exercise import Variant, load_exercise
 from crmlab.course.judging import Verdict
 
+# between words of the other direction they would fall apart: inline code, dates; a block of code stays as it is
+_APART = re.compile(r"(?<!`)`[^`\n]+`(?!`)|(?<![\d/-])\d{4}-\d\d-\d\d(?![\d-])")
+_BLOCK = re.compile(r"(^```.*?^```[ \t]*$)", re.MULTILINE | re.DOTALL)
+
+
+def laid_out(markdown: str, language: Language) -> str:
+    """Markdown for a notebook, which takes all to be written from left to right unless told."""
+    if language != "fa":
+        return markdown
+    parts = _BLOCK.split(markdown)
+    parts[::2] = [_APART.sub("\u2066\\g<0>\u2069", part) for part in parts[::2]]
+    return f'<div dir="rtl">\n\n{"".join(parts)}\n\n</div>'
+
 
 @dataclass(frozen=True, repr=False)
 class Note:
     """A text that a notebook shows as Markdown."""
 
     text: str
+    language: Language = "en"
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_markdown_(self) -> str:
-        return self.text
+        return laid_out(self.text, self.language)
 
 
 def listed(names: Iterable[Any], language: Language) -> str:
@@ -61,7 +76,8 @@ class Practice:
         how = self._word("answer_with", call=f".check({names if len(self._variant.exercise.answers) > 1 else '...'})")
         return f"**{self._text.title}** ({level})\n\n{self._text.prompt}\n\n*{how}*"
 
-    _repr_markdown_ = __repr__
+    def _repr_markdown_(self) -> str:
+        return laid_out(repr(self), self._language)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -75,22 +91,23 @@ class Practice:
         if value is not ... and len(answers) == 1:
             named = {next(iter(answers)): value, **named}
         elif value is not ...:
-            return Feedback(self._word("name_them", names=names))
+            return Feedback(self._word("name_them", names=names), self._language)
         if unknown := [name for name in named if name not in answers]:
-            return Feedback(self._word("unknown_name", unknown=listed(unknown, self._language), names=names))
+            said = self._word("unknown_name", unknown=listed(unknown, self._language), names=names)
+            return Feedback(said, self._language)
         verdict = self._variant.judge(named)
-        return Feedback("\n\n".join(self._lines(verdict)), verdict)
+        return Feedback("\n\n".join(self._lines(verdict)), self._language, verdict)
 
     def hint(self, n: int = 1) -> Note:
         """The n-th hint; each says more than the one before."""
         hints = self._text.hints
         if n not in range(1, len(hints) + 1):
-            return Note(self._word("hints_are", count=len(hints)))
-        return Note(f"{self._word('hint', n=n, count=len(hints))} {hints[n - 1]}")
+            return Note(self._word("hints_are", count=len(hints)), self._language)
+        return Note(f"{self._word('hint', n=n, count=len(hints))} {hints[n - 1]}", self._language)
 
     def solution(self) -> Note:
         """How it is solved, with this variant's numbers."""
-        return Note(f"{self._word('solution')} {self._text.solution}")
+        return Note(f"{self._word('solution')} {self._text.solution}", self._language)
 
     def _word(self, key: str, **values: Any) -> str:
         return word(f"practice.{key}", self._language, **values)

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,6 +26,14 @@ from typing import Any
 import crmlab
 from crmlab.base.errors import CrmlabError, OptionError, check_positive
 from crmlab.base.share import share
+from crmlab.course.sandbox_view import (
+    clean_environment,
+    font_list,
+    is_link,
+    known_option,
+    package_folders,
+    seen_folders,
+)
 from crmlab.course.seccomp import filter_program
 
 WORK = "/notebook"  # where the notebook stands in the sandbox
@@ -89,7 +97,7 @@ class Sandbox:
         self._files.append(self._errors)
         info, said = os.pipe()
         told: dict[str, Any] = {"limits": self.limits.for_kernel(), "listening": listening.fileno(), "user": None}
-        told["path"] = [str(Path(crmlab.__file__).parent.parent), *_packages()]
+        told["path"] = [str(Path(crmlab.__file__).parent.parent), *package_folders()]
         passed = [listening.fileno(), said]
         environment: dict[str, str] = {}  # not even bubblewrap's own, which /proc/1/environ would show
         cwd = None
@@ -99,7 +107,7 @@ class Sandbox:
                 target = Path(cwd, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            environment, command = _environment(cwd), []
+            environment, command = clean_environment(cwd), []
             told["limits"].pop("NPROC")  # counted over everything of this user
         else:
             told["user"] = _new_user() if os.geteuid() == 0 else 0
@@ -152,30 +160,30 @@ class Sandbox:
         if user:
             command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
         else:
-            command += ["--unshare-user", "--uid", "65534", "--gid", "65534", *_option("--disable-userns")]
+            command += ["--unshare-user", "--uid", "65534", "--gid", "65534", *known_option("--disable-userns")]
         if program := filter_program():
             command += ["--seccomp", str(self._file(program))]
-        for name, value in _environment("/tmp").items():
+        for name, value in clean_environment("/tmp").items():
             command += ["--setenv", name, value]
         size = str(int(limits.tmp_mb * MB))
         for folder in ("/tmp", WORK):  # before what may lie beneath them
             command += ["--perms", "0777", "--size", size, "--tmpfs", folder]
         command += ["--proc", "/proc", "--dev", "/dev"]
         command += ["--perms", "0777", "--size", str(64 * MB), "--tmpfs", "/dev/shm"]
-        bound = _bound()
+        bound = seen_folders()
         parents = {str(parent) for path in bound for parent in Path(path).parents[:-1]}
         for folder in sorted(parents - {"/tmp", WORK}):  # for its own user they would be closed
             if not any(Path(folder).is_relative_to(path) for path in bound):
                 command += ["--perms", "0755", "--dir", folder]
         for path in bound:
-            command += ["--symlink", os.readlink(path), path] if _is_link(path) else ["--ro-bind", path, path]
+            command += ["--symlink", os.readlink(path), path] if is_link(path) else ["--ro-bind", path, path]
         for hidden in {str(share("exercises")), str(share("exercises").resolve())}:
             if any(Path(hidden).is_relative_to(path) for path in bound):
                 command += ["--tmpfs", hidden, "--remount-ro", hidden]
         number = user or 65534
         command += put(f"student:x:{number}:{number}::/tmp:/bin/sh\n".encode(), "/etc/passwd")
         command += put(f"student:x:{number}:\n".encode(), "/etc/group")
-        fonts = _fonts()
+        fonts = font_list()
         command += ["--perms", "0777", "--dir", "/tmp/matplotlib"]
         command += put(fonts[1], f"/tmp/matplotlib/{fonts[0]}", "--file")
         for name, content in data.items():
@@ -361,62 +369,3 @@ def _children(pid: int) -> list[int]:
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
                 found += map(int, file.read().split())
     return found
-
-
-def _packages() -> list[str]:
-    """The folders of installed packages."""
-    named = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
-    return [path for path in named if os.path.isdir(path)]
-
-
-@functools.cache
-def _bound() -> tuple[str, ...]:
-    """What of the host is seen in the sandbox, read-only: the system's programs, Python, crmlab and its data sets."""
-    system = [f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "share")]
-    system += ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"]
-    own = [str(Path(crmlab.__file__).parent), str(share("datasets"))]
-    # not all of a folder that Python, or an environment, may share with somebody's course (/usr/src, `venv .`)
-    parts = ("bin", "lib", "lib64", "pyvenv.cfg", "share/zoneinfo")
-    prefixes = dict.fromkeys(["/usr/local", sys.prefix, sys.base_prefix])
-    python: Iterable[str] = [*(f"{prefix}/{part}" for prefix in prefixes for part in parts), *_packages()]
-    chosen: list[str] = []
-    for path in [*system, "/etc/fonts", *python, *own]:
-        for one in dict.fromkeys((path, os.path.realpath(path))):
-            inside = any(not _is_link(seen) and Path(one).is_relative_to(seen) for seen in chosen)
-            if one != "/" and os.path.exists(one) and not inside:
-                chosen.append(one)
-    return tuple(chosen)
-
-
-def _is_link(path: str) -> bool:
-    return os.path.islink(path) and path in ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
-
-
-@functools.cache
-def _option(name: str) -> tuple[str, ...]:
-    """The option, where this bubblewrap knows it."""
-    told = subprocess.run(["bwrap", "--help"], capture_output=True, text=True, check=False)
-    return (name,) if name in told.stdout + told.stderr else ()
-
-
-@functools.cache
-def _fonts() -> tuple[str, bytes]:
-    """matplotlib's list of fonts, which takes it a second to make: the file's name, and its content."""
-    from matplotlib import font_manager
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "fonts")
-        font_manager.json_dump(font_manager.fontManager, file)
-        said = json.loads(file.read_bytes())
-    said["ttflist"] = [font for font in said["ttflist"] if font["fname"].startswith(("/usr/", "fonts/"))]
-    return f"fontlist-v{font_manager.FontManager.__version__}.json", json.dumps(said).encode()
-
-
-def _environment(home: str) -> dict[str, str]:
-    """Everything that a notebook sees of the environment: nothing of the instructor's."""
-    return {
-        "HOME": home, "TMPDIR": home, "IPYTHONDIR": f"{home}/ipython", "MPLCONFIGDIR": f"{home}/matplotlib",
-        "PATH": f"{os.path.dirname(sys.executable)}:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC",
-        "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }  # fmt: skip

@@ -29,10 +29,11 @@ def check_form(number: int, answer: Any, folder: str | Path = ".") -> Note:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Note(word("handout.no_forms"))
     if number not in exercises:
-        return Note(word("handout.no_exercise", language, n=number, numbers=listed(sorted(exercises), language)))
+        numbers = listed(sorted(exercises), language)
+        return Note(word("handout.no_exercise", language, n=number, numbers=numbers), language)
     forms = exercises[number]
     if not isinstance(answer, dict) and len(forms) > 1 and answer is not ... and answer is not None:
-        return Note(word("practice.name_them", language, names=listed(forms, language)))
+        return Note(word("practice.name_them", language, names=listed(forms, language)), language)
     alone = next(iter(forms)) if len(forms) == 1 else ""
     bare = alone and not (isinstance(answer, dict) and (alone in answer or forms[alone]["kind"] != "table"))
     given: dict[Any, Any] = {alone: answer} if bare else answer if isinstance(answer, dict) else {}
@@ -40,7 +41,7 @@ def check_form(number: int, answer: Any, folder: str | Path = ".") -> Note:
     if unknown := [str(name)[:80] for name in given if name not in forms]:
         names = {"unknown": listed(unknown, language), "names": listed(forms, language)}
         lines.append("\n" + word("practice.unknown_name", language, **names))
-    return Note("\n".join([*lines, "", word("handout.form_note", language)]))
+    return Note("\n".join([*lines, "", word("handout.form_note", language)]), language)
 
 
 def _said(form: Mapping[str, Any], value: Any, language: Language) -> str:

@@ -60,6 +60,7 @@ def test_all_faults_at_once(tmp_path):
         'id = "a b"\ntitle = {de = "x"}\n'
         'due = 2026-12-04\nattempts = 0\ncounts = "mean"\nlanguage = "de"\nbank = 3\n'
         "colour = 1\n"
+        "limits = {cell_s = 0, net = 1}\n"
         "[late]\nper_day = 2\ngrace_minutes = -1\ndays = 1.5\nweeks = 1\n"
         '[[exercises]]\nslug = "lift"\npoints = 0\ndraw = 2\n[[exercises]]\npoints = nan\n'
         '[[exercises]]\nslug = "lift"\ntag = "rfm"\npoints = true\nname = "x"\n'
@@ -75,6 +76,8 @@ def test_all_faults_at_once(tmp_path):
         "counts is none of best, last",
         "language is none of en, fa",
         "bank is no folder's name",
+        "limits: cell_s is no known limit, or no number for it (for example 0)",
+        "limits: net is no known limit",
         "late: 'weeks' is not known",
         "late: per_day is no share",
         "late: grace_minutes is no time",

@@ -53,7 +53,8 @@ class Class:
     """A folder with a specification, a roster, a secret and submissions; `ran` lists what the stand-in ran."""
 
     def __init__(self, folder: Path, students: int) -> None:
-        self.folder, self.submissions, self.out, self.ran = folder, folder / "handed-in", folder / "hw", []
+        self.folder, self.submissions, self.out = folder, folder / "handed-in", folder / "hw"
+        self.ran, self.limits = [], []
         self.spec, self.secret, self.roster = write_spec(folder), folder / "secret.key", folder / "roster.csv"
         self.secret.write_bytes(SECRET)
         self.students = klass(students).students
@@ -82,6 +83,7 @@ def course(tmp_path, monkeypatch):
 
     def run(cells, wanted, data, limits=None, *, unsafe=False):
         made.ran.append(tuple(cells))
+        made.limits.append(limits)
         return stand_in(cells, wanted, data, limits, unsafe=unsafe)
 
     monkeypatch.setattr(grading, "run_notebook", run)
@@ -342,6 +344,25 @@ def test_a_file_that_is_no_notebook_scores_nothing(course):
     assert (graded.results[1].score, graded.results[1].attempts[0].fault is not None) == (0, True)
     assert (graded.new, graded.faulty) == (2, 1) and len(course.ran) == 1
     assert course.grade().kept == 2
+
+
+def test_what_comes_after_the_last_attempt_is_not_run(course):
+    for hour in (-4, -3, -2, -1):
+        course.hand_in("s001", late(hour), f"try{hour}", twice=hour)
+    graded = course.grade()
+    assert len(course.ran) == 2  # two are allowed
+    attempts = graded.results[0].attempts
+    assert [one.fault is None for one in attempts] == [True, True, False, False]
+    assert "last of 2 allowed" in attempts[2].fault and graded.results[0].counted == 1
+    write_spec(course.folder, attempts=3)
+    assert course.grade().new == 1 and len(course.ran) == 3
+
+
+def test_limits_of_the_specification_hold(course):
+    write_spec(course.folder, more="[limits]\ncell_s = 7\nmemory_mb = 900\n")
+    course.hand_in("s001")
+    course.grade()
+    assert [(one.cell_s, one.memory_mb, one.total_s) for one in course.limits] == [(7, 900, 180)]
 
 
 def test_the_same_submissions_give_the_same_files(course):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import crmlab as crm
+from crmlab.course.practice import laid_out
 from crmlab.base.errors import OptionError
 
 
@@ -41,6 +42,17 @@ def test_everything_is_stateless(task):
     assert repr(task) == repr(again) == task._repr_markdown_()
     assert repr(task.check(1)) == repr(task.check(1)) == again.check(1)._repr_markdown_()
     assert repr(task.hint(1)) == repr(again.hint(1)) != repr(task.hint(2))
+
+
+def test_persian_is_laid_out_from_right_to_left():
+    task = crm.practice("discount-to-today", seed=3, language="fa")
+    shown = [task._repr_markdown_(), task.hint(1)._repr_markdown_(), task.check("?")._repr_markdown_()]
+    assert all(one.startswith('<div dir="rtl">\n\n') and one.endswith("\n\n</div>") for one in shown)
+    assert "<div" not in repr(task)
+    assert laid_out("`a - b` 2026-01-02", "en") == "`a - b` 2026-01-02"
+    code = "```python\nx = `1`  # 2026-01-02\n```"
+    inside = laid_out(f"تا 2026-01-02: `a - b`\n{code}", "fa")
+    assert "\u20662026-01-02\u2069: \u2066`a - b`\u2069" in inside and code in inside
 
 
 def test_data_are_copies(task):

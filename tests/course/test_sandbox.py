@@ -192,7 +192,7 @@ def test_a_bubblewrap_that_does_not_work(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_the_bank_is_covered_where_it_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a wheel the exercises lie inside the package, which the sandbox shows."""
-    monkeypatch.setattr(sandbox, "_bound", lambda: ("/usr", str(share("exercises").parent)))
+    monkeypatch.setattr(sandbox, "seen_folders", lambda: ("/usr", str(share("exercises").parent)))
     box = Sandbox.__new__(Sandbox)
     box.limits, box._files = Limits(), []
     command = box._bwrap({}, 1, 9)
