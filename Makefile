@@ -31,9 +31,10 @@ test: $(VENV)/.test $(if $(filter true,$(CI)),.venv-nbgrader/.done)
 	$(BIN)/python -m pytest --cov
 	$(BIN)/python -m pytest --nbval --nbval-current-env notebooks/en
 
-bench: $(VENV)/.test
+bench: $(VENV)/.test .venv-nbgrader/.done
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.questionnaire
+	$(BIN)/python -m benchmarks.assignments
 
 notes: $(VENV)/.lab
 	$(BIN)/python -m crmlab.course.lessons > docs/teaching.md
