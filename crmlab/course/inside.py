@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import struct
 import sys
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 
 def give_up_rights(told: dict[str, Any]) -> None:
     """Set the limits, and become the unprivileged user that root chose; a right that stays ends the process."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):  # a grader in the background ignores some
+        signal.signal(number, signal.SIG_DFL)
     try:
         with open("/proc/self/oom_score_adj", "w") as file:  # the first to go where memory runs out
             file.write("1000")
