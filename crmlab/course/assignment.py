@@ -92,7 +92,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What `read_assignment` read. `due` is None where nothing is ever late; `limits` are crmlab.course.sandbox.Limits."""
+    """What `read_assignment` read. `due` None: nothing is late. `limits`: see crmlab.course.sandbox.Limits."""
 
     id: str
     title: Mapping[str, str]
