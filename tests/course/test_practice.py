@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import crmlab as crm
-from crmlab.course.practice import laid_out
 from crmlab.base.errors import OptionError
+from crmlab.course.practice import laid_out
 
 
 def right(task):
