@@ -9,12 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crmlab.base.errors import CrmlabError, Fault, OptionError, check_count
+from crmlab.base.errors import CrmlabError, DataError, Fault, OptionError, check_count
 from crmlab.base.parallel import progress_bar
-from crmlab.base.words import word
+from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, read_assignment, read_secret
 from crmlab.course.feedback import write_all
 from crmlab.course.gradebook import Gradebook, Result
@@ -90,9 +91,7 @@ def grade_assignment(
     """
     workers = check_count("jobs", jobs) if jobs is not None else os.cpu_count() or 1
     assignment, key, private = read_assignment(spec), read_secret(secret), Path(out) / KEEP_PRIVATE
-    if students is None and not (private / "roster.json").exists():
-        raise OptionError(f"{private} holds no list of students. Give it: --students roster.csv.")
-    roster = Roster.read(private / "roster.json") if students is None else read_roster(students)
+    roster = _roster(students, private / "roster.json")
     wanted = {fold(one) for one in only} or {fold(student.id) for student in roster.students}
     if unknown := wanted - {fold(student.id) for student in roster.students}:
         raise OptionError(f"only: the list of students has no {', '.join(sorted(unknown))}. Write ids as it does.")
@@ -123,6 +122,18 @@ def grade_assignment(
         results, flags, paths = write_all(gradebook, assignment, roster, key, out, show_key)
     faults = (*found.faults, *work.failed())
     return Graded(tuple(results), work.new, work.kept, len(flags), faults, paths, changed)
+
+
+def _roster(students: str | Path | None, kept: Path) -> Roster:
+    """The list that is given, in the languages that `make` wrote in; or else the one that it kept."""
+    if students is None:
+        if not kept.exists():
+            raise OptionError(f"{kept.parent} holds no list of students. Give it: --students roster.csv.")
+        return Roster.read(kept)
+    spoken: dict[str, Language | None] = {}
+    with suppress(DataError):
+        spoken = {fold(one.id): one.language for one in (Roster.read(kept).students if kept.exists() else ())}
+    return read_roster(students).speaking(lambda student: spoken.get(fold(student.id)))
 
 
 @dataclass(frozen=True)

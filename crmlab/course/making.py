@@ -72,7 +72,8 @@ def make_assignment(
     """
     if language is not None:
         check_option("language", language, get_args(Language))
-    assignment, roster, key = read_assignment(spec), read_roster(students), read_secret(secret)
+    assignment, key = read_assignment(spec), read_secret(secret)
+    roster = read_roster(students).speaking(lambda _: language)  # kept so, for the feedback
     # a process takes seconds to begin, as long as some fifty students take
     few = min(os.cpu_count() or 1, 1 + len(roster.students) // 100)
     workers = few if jobs is None else check_count("jobs", jobs)
@@ -82,7 +83,7 @@ def make_assignment(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as half:
-            work = partial(_make, assignment if workers == 1 else str(spec), key, language, half)
+            work = partial(_make, assignment if workers == 1 else str(spec), key, half)
             keys = {}
             with progress_bar(progress, len(roster.students)) as show:
                 for done, (student, pieces) in enumerate(spread(work, roster.students, workers), 1):
@@ -102,14 +103,12 @@ def make_assignment(
     return Made(assignment, folder, tuple(written), tuple(kept))
 
 
-def _make(
-    spec: str | Assignment, secret: bytes, language: Language | None, half: str, student: Student
-) -> tuple[str, Any]:
+def _make(spec: str | Assignment, secret: bytes, half: str, student: Student) -> tuple[str, Any]:
     """Write one student's files into the half-made folder; the key of the student's variants."""
     assignment = _load(spec) if isinstance(spec, str) else spec  # exercises cannot be sent to another process
     try:
         pieces = assignment.pieces(secret, student.id)
-        files = student_files(assignment, student, pieces, student.language or language or assignment.language)
+        files = student_files(assignment, student, pieces, student.language or assignment.language)
         for name, content in files.items():
             path = Path(half, student.id, name)
             path.parent.mkdir(parents=True, exist_ok=True)

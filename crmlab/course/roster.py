@@ -10,8 +10,8 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -68,6 +68,11 @@ class Roster:
     students: tuple[Student, ...]
     source: Source
     columns: tuple[str, ...]
+
+    def speaking(self, language: Callable[[Student], Language | None]) -> Roster:
+        """The same students; where a row names no language, it is what `language` says of the student."""
+        said = (replace(one, language=one.language or language(one)) for one in self.students)
+        return replace(self, students=tuple(said))
 
     def write(self, path: str | Path) -> None:
         """Keep the list as JSON. The file appears whole or not at all; only its owner may read it."""

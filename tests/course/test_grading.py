@@ -346,6 +346,14 @@ def test_a_file_that_is_no_notebook_scores_nothing(course):
     assert course.grade().kept == 2
 
 
+def test_feedback_is_in_the_language_of_the_notebook(course):
+    make_assignment(course.spec, course.roster, course.secret, course.out, "fa")
+    course.hand_in("s001")
+    for students in (None, course.roster):
+        course.grade(students=students)
+        assert '<html lang="fa" dir="rtl">' in (course.out / "feedback" / "s001.html").read_text()
+
+
 def test_what_comes_after_the_last_attempt_is_not_run(course):
     for hour in (-4, -3, -2, -1):
         course.hand_in("s001", late(hour), f"try{hour}", twice=hour)
