@@ -160,7 +160,8 @@ def test_answers_are_shown_short_and_as_understood() -> None:
     said = {
         "0.1234567891": 0.12345678912345, "q1, q2": ["q1", "q2"], "[]": [], "nan": float("nan"),
         "a table of 2 rows: a, b": frame, "2 values: 1, 2": frame["a"], "1, 2": np.array([1, 2]),
-        "an object of the type Model": Unusable("Model"), "a function; it gave 1": Calls((1,)), "a: 1": {"a": 1},
+        "an object of the type Model": Unusable("Model"), "a: 1": {"a": 1},
+        "a function, called with 1 inputs": Calls((1,)),
     }  # fmt: skip
     for text, value in said.items():
         assert f">{text}<" in shown(value, "en")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import functools
 import hashlib
 import json
 import re
@@ -103,8 +102,8 @@ def course(tmp_path: Path) -> tuple[Path, Any]:
 
 def test_a_hostile_class(course: tuple[Path, Any], sandboxed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, assignment = course
-    quick = functools.partial(run_notebook, limits=Limits(cell_s=4, total_s=60, memory_mb=700))
-    monkeypatch.setattr(grading, "run_notebook", quick)
+    quick = Limits(cell_s=4, total_s=60, memory_mb=700)
+    monkeypatch.setattr(grading, "run_notebook", lambda *said, **more: run_notebook(*said[:3], quick, **more))
     out = folder / "hw"
     before = _state(folder, out)
     said = {"students": folder / "roster.csv", "jobs": 2, "progress": False}

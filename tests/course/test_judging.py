@@ -75,7 +75,7 @@ TABLE = pd.DataFrame({"segment": ["b", "a"], "n": [3, 4], "mean": [1.5, np.nan]}
     [
         (SERIES, "right"), (SERIES.iloc[::-1], "right"), (SERIES.rename("other") + 0.009, "right"),
         (SERIES.to_frame(), "right"), ({"z": 1, "x": 2, "y": 0}, "right"), (SERIES.astype(int), "right"),
-        (SERIES.rename_axis("id"), "right"), (SERIES + 0.02, "wrong"), (SERIES.iloc[:2], "wrong"),
+        (SERIES.rename_axis("id"), "right"), (SERIES + 0.02, "wrong"), (SERIES.iloc[:2], "form_series"),
         (SERIES.astype(str), "wrong"), (SERIES.rename({"x": "w"}), "wrong"),
         ([2, 0, 1], "form_series"), (3, "form_series"), (TABLE, "form_series"),
     ],

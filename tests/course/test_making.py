@@ -212,7 +212,9 @@ def test_head_answer_cells_and_language(desk):
         '    "alpha": ...,  # a number\n    "score": ...,  # a number\n}\ncrm.check_form(2, answer2)'
     )
     assert "a DataFrame with the columns" in english["q03-answer"]
-    assert persian["title"].startswith("# تکلیف\n") and "# پاسخ شما به تمرین 2" in persian["q02-answer"]
+    assert (
+        persian["title"].startswith('<div dir="rtl">\n\n# تکلیف\n') and "# پاسخ شما به تمرین 2" in persian["q02-answer"]
+    )
     assert 'parse_dates=["date"]' in english["q03-data"]
 
 
@@ -301,10 +303,10 @@ def test_another_secret_or_spec_is_refused_before_anything_is_written(desk):
     make(desk)
     before = contents(desk / "out")
     (desk / "other.key").write_text("6" * 64, encoding="utf-8")
-    with pytest.raises(DataError, match=r"files are there already and differ .* 401/data/1-customers.csv"):
+    with pytest.raises(DataError, match=r"files that differ .* already: 8 \(for example 401/data/1-customers"):
         make(desk, secret=desk / "other.key")
     (desk / "out/for-students/402/data/forms.json").unlink()
-    with pytest.raises(DataError, match="1 files are there already"):
+    with pytest.raises(DataError, match="are there already: 1 "):
         make(desk)
     assert contents(desk / "out") == {n: c for n, c in before.items() if n != "for-students/402/data/forms.json"}
 
