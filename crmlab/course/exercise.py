@@ -339,8 +339,7 @@ def markdown_table(table: pd.DataFrame | pd.Series, rows: int = ROWS_SHOWN) -> s
     | a | 2 |
     | b | 1 |
     """
-    unnamed = isinstance(table, pd.Series) and table.name is None
-    frame = table.to_frame("value" if unnamed else None) if isinstance(table, pd.Series) else table
+    frame = table if isinstance(table, pd.DataFrame) else table.to_frame("value" if table.name is None else table.name)
     frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
     lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
     lines += [list(map(_cell, row)) for row in frame.head(rows).itertuples(index=False)]

@@ -119,3 +119,8 @@ def test_long_tables_are_cut_and_say_so():
     lines = markdown_table(table).splitlines()
     assert lines[2] == "| 2025-01-01 | 1,234.50 |"
     assert len(lines) == 2 + 12 + 1 and lines[-1] == "| ... +18 |  |"
+
+
+def test_a_series_is_headed_by_its_name():
+    assert markdown_table(pd.Series([1], pd.Index(["a"], name="item"), name="ave")).startswith("| item | ave |")
+    assert markdown_table(pd.Series([1], pd.Index(["a"], name="item"))).startswith("| item | value |")
