@@ -330,6 +330,13 @@ def _fill(text: str, values: Mapping[str, Any]) -> str:
     return _Filler().vformat(text, (), values)
 
 
+def as_frame(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    """The table with a head for each column; that of a Series without a name is "value"."""
+    if isinstance(table, pd.DataFrame):
+        return table
+    return table.to_frame("value" if table.name is None else table.name)
+
+
 def markdown_table(table: pd.DataFrame | pd.Series, rows: int = ROWS_SHOWN) -> str:
     """A table as Markdown: the first `rows` rows, and how many more there are.
 
@@ -339,7 +346,7 @@ def markdown_table(table: pd.DataFrame | pd.Series, rows: int = ROWS_SHOWN) -> s
     | a | 2 |
     | b | 1 |
     """
-    frame = table if isinstance(table, pd.DataFrame) else table.to_frame("value" if table.name is None else table.name)
+    frame = as_frame(table)
     frame = frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
     lines = [list(map(str, frame.columns)), ["---"] * frame.shape[1]]
     lines += [list(map(_cell, row)) for row in frame.head(rows).itertuples(index=False)]

@@ -18,6 +18,7 @@ from crmlab import __version__
 from crmlab.base.errors import CrmlabError
 from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Piece
+from crmlab.course.exercise import as_frame
 from crmlab.course.practice import laid_out
 from crmlab.course.roster import Student
 
@@ -189,7 +190,7 @@ def _literal(value: Any) -> str:
 
 def _table(table: pd.DataFrame | pd.Series, path: str) -> tuple[str, bytes]:
     """The code that reads a table, and its CSV; what is read is equal to the table, types and index included."""
-    frame = table if isinstance(table, pd.DataFrame) else table.to_frame("value" if table.name is None else table.name)
+    frame = as_frame(table)
     counted = isinstance(frame.index, pd.RangeIndex)
     file = frame.to_csv(index=not counted, lineterminator="\n").encode()
     options: dict[str, Any] = {}

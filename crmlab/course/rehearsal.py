@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from crmlab.base.errors import CrmlabError, OptionError
 from crmlab.course.assignment import Assignment, Piece, read_assignment, read_secret
+from crmlab.course.export.folder import whole
 from crmlab.course.handout import student_files
 from crmlab.course.roster import Student, read_roster
 
@@ -44,30 +42,21 @@ def rehearse(
     where `out` is there already.
     """
     assignment, roster, key = read_assignment(spec), read_roster(students), read_secret(secret)
-    target = Path(out)
-    if target.exists():
-        raise OptionError(f"{target} is there already; choose another name.")
     due = assignment.due or datetime(2026, 1, 1, tzinfo=UTC)
     played: dict[str, str] = {}
     times: list[tuple[str, str]] = []
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".crmlab-", dir=target.parent) as folder:
-            half = Path(folder) / "submissions"
-            for place, student in enumerate(roster.students):
-                role = list(ROLES)[place % len(ROLES)]
-                other = roster.students[place - 1] if role == "copies" else student
-                path = half / student.id / f"{assignment.id}.ipynb"
-                path.parent.mkdir(parents=True)
-                path.write_bytes(hand_in(assignment, key, student, role, other=other, language=language))
-                late = timedelta(days=2 + student.extra_days) if role == "late" else -timedelta(hours=3)
-                times.append((student.id, (due + late).isoformat()))
-                played[student.id] = role
-            with (half / "times.csv").open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerows([("id", "time"), *times])
-            os.rename(half, target)
-    except OSError as error:
-        raise CrmlabError(f"{target} cannot be written ({error}). Choose another folder.") from error
+    with whole(Path(out)) as half:
+        for place, student in enumerate(roster.students):
+            role = list(ROLES)[place % len(ROLES)]
+            other = roster.students[place - 1] if role == "copies" else student
+            path = half / student.id / f"{assignment.id}.ipynb"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(hand_in(assignment, key, student, role, other=other, language=language))
+            late = timedelta(days=2 + student.extra_days) if role == "late" else -timedelta(hours=3)
+            times.append((student.id, (due + late).isoformat()))
+            played[student.id] = role
+        with (half / "times.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("id", "time"), *times])
     return played
 
 

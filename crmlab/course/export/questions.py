@@ -16,7 +16,7 @@ import pandas as pd
 from crmlab.base.errors import require
 from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Slot
-from crmlab.course.exercise import Exercise, Variant, markdown_table
+from crmlab.course.exercise import Exercise, Variant, as_frame, markdown_table
 from crmlab.course.forms import flat, fold
 from crmlab.course.judging import Answer
 
@@ -218,7 +218,7 @@ def whole_tables(variant: Variant, prompt: str, language: Language) -> tuple[str
         if len(table) > _ROWS_WHOLE:
             shown = markdown_table(_exact(table))
             counted = isinstance(table.index, pd.RangeIndex)
-            files[f"{name}.csv"] = table.to_csv(index=not counted, lineterminator="\n").encode()
+            files[f"{name}.csv"] = as_frame(table).to_csv(index=not counted, lineterminator="\n").encode()
             shown += f"\n\n[{name}.csv]({ROOT}{name}.csv) ({word('export.rows', language, rows=len(table))})"
         prompt = prompt.replace(markdown_table(table), shown)
     return prompt, files
@@ -226,7 +226,7 @@ def whole_tables(variant: Variant, prompt: str, language: Language) -> tuple[str
 
 def _exact(table: pd.DataFrame | pd.Series) -> pd.DataFrame:
     """Numbers that two decimals would cut, as text."""
-    frame = table.to_frame() if isinstance(table, pd.Series) else table.copy()
+    frame = as_frame(table).copy()
     for column in frame.select_dtypes("float"):
         if (frame[column] - frame[column].round(2)).abs().max() > 1e-9:
             frame[column] = frame[column].map(lambda x: "" if pd.isna(x) else f"{x:.10g}")
