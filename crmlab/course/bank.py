@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crmlab.base.errors import CrmlabError, Fault, OptionError, check_positive
+from crmlab.base.errors import Fault, OptionError, check_positive
 from crmlab.base.share import share
 from crmlab.course.exercise import load_exercise, slugs
 from crmlab.course.proving import prove
+from crmlab.course.whole import whole
 
 PATTERN = "break-even-response"  # short, with a unit, hints and four mistakes
 
@@ -27,16 +26,8 @@ def new_exercise(slug: str, root: str | Path) -> Path:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
         raise OptionError(f"{slug!r} is no name for an exercise; use small letters, digits and hyphens: which-price.")
     target = Path(root) / slug
-    if target.exists():
-        raise OptionError(f"{target} is there already; choose another name.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".crmlab-", dir=target.parent) as folder:
-            half = Path(folder) / slug
-            shutil.copytree(share("exercises", PATTERN), half, ignore=shutil.ignore_patterns("__pycache__"))
-            os.rename(half, target)
-    except OSError as error:
-        raise CrmlabError(f"{target} cannot be written ({error}). Choose another folder.") from error
+    with whole(target) as half:
+        shutil.copytree(share("exercises", PATTERN), half, ignore=shutil.ignore_patterns("__pycache__"))
     return target
 
 

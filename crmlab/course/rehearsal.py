@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 
 from crmlab.course.assignment import Assignment, Piece, read_assignment, read_secret
-from crmlab.course.export.folder import whole
 from crmlab.course.handout import student_files
 from crmlab.course.roster import Student, read_roster
+from crmlab.course.whole import whole
 
 # who hands in what; the roles go round the list of students
 ROLES = {

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from crmlab.base.errors import OptionError, check_count, check_option
 from crmlab.base.words import Language
 from crmlab.course.assignment import read_assignment, read_secret
-from crmlab.course.export.folder import whole
+from crmlab.course.whole import whole
 
 To = Literal["moodle", "qti", "nbgrader", "html", "pdf"]
 

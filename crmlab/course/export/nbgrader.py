@@ -14,13 +14,13 @@ from typing import Any
 from crmlab.base.errors import CrmlabError
 from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Piece
-from crmlab.course.export.folder import whole
 from crmlab.course.grade_tables import guarded
 from crmlab.course.handout import student_files
 from crmlab.course.judging import Answer, judge
 from crmlab.course.packing import pack, unpack
 from crmlab.course.pages import clean
 from crmlab.course.roster import Roster, Student
+from crmlab.course.whole import whole
 
 _CONFIG = """# A course folder for nbgrader. Work in this folder: the commands find this file.
 import os

@@ -20,11 +20,11 @@ from crmlab.base.errors import CrmlabError, OptionError, require
 from crmlab.base.table import as_table, localized, text_html
 from crmlab.base.words import Language, word
 from crmlab.course.assignment import Assignment, Piece
-from crmlab.course.export.folder import whole
 from crmlab.course.export.questions import whole_tables
 from crmlab.course.forms import flat
 from crmlab.course.pages import clean, page
 from crmlab.course.roster import Roster, Student
+from crmlab.course.whole import whole
 
 _BLANK_ROWS = 10
 _NUMBER = re.compile(r'<td>((?:<bdi dir="ltr">)?(?=[^<]*\d)[−+-]?[\d.,٫٬:/-]+[%٪]?(?:</bdi>)?)</td>')
